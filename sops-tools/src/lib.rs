@@ -1,0 +1,14 @@
+//! Secret material that exists before the cluster does.
+//!
+//! The lowest crate of the workspace: synchronous, no network. Which module for which need:
+//!
+//! - a value that must never be printed, copied or left in memory: [`secret`]
+//! - who can open a sealed object, and sealing it: [`custody`]
+//! - making the age keys and the store key of a new cluster: [`bootstrap`]
+//! - reading a secret file, writing a file that survives a crash: [`files`]
+//! - the time and randomness that decisions take as arguments: [`clock`]
+//! - what a user reads when something fails, and the exit status: [`report`]
+
+pub mod clock;
+pub mod report;
+pub mod secret;

@@ -1,0 +1,147 @@
+//! What the store offers for one Vault, derived from authentic objects alone.
+
+use jiff::Timestamp;
+
+/// A generation number: decimal 1…999999.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+pub struct Generation(pub u32);
+
+/// A seal number: which re-sealing of a generation. Decimal 1…999999.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+pub struct Seal(pub u32);
+
+impl std::fmt::Display for Generation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::fmt::Display for Seal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What is known of a generation, by authentic marks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Standing {
+    /// Seen to open Vault (the latest such mark decides what is current).
+    Proven,
+    /// Stored, neither proven nor abandoned.
+    Staged,
+    /// A command decided that Vault never took it.
+    Abandoned,
+    /// A person said that no backup needs it any more.
+    Retired,
+    /// No authentic manifest: anybody could have put it there.
+    NotAuthentic,
+}
+
+/// One sealed bundle that may be opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SealedBundle {
+    /// Path from `vaults/` on.
+    pub path: String,
+    /// Re-sealing number.
+    pub seal: Seal,
+    /// Custodian name, `all` by default.
+    pub custodian: String,
+    /// The ciphertext, at most 64 KiB. `None` when the store and cache could not give it.
+    pub sealed: Option<std::sync::Arc<Vec<u8>>>,
+    /// SHA-256 of the ciphertext, lower-case hex.
+    pub digest: String,
+}
+
+/// One generation in the order of trying.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Candidate {
+    /// Its number.
+    pub generation: Generation,
+    /// What is known of it.
+    pub standing: Standing,
+    /// Shares needed, by the authentic manifest; `None` where there is none.
+    pub threshold: Option<u8>,
+    /// Shares in all, by the authentic manifest.
+    pub shares: Option<u8>,
+    /// Bundles, newest seal first, and within a seal one per custodian.
+    pub bundles: Vec<SealedBundle>,
+    /// When its manifest says it was made.
+    pub created: Option<Timestamp>,
+    /// When it was last proven, by the latest authentic mark.
+    pub proven: Option<Timestamp>,
+    /// Cluster id of the latest proof.
+    pub cluster_id: Option<String>,
+}
+
+/// An authentic intent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Intent {
+    /// Its number.
+    pub number: u32,
+    /// `init` or `snapshot-restore`.
+    pub purpose: String,
+    /// Host that wrote it.
+    pub host: String,
+    /// Path of the local sealed copy on that host.
+    pub local_copy: String,
+    /// When.
+    pub at: Timestamp,
+    /// Whether an authentic close object names it.
+    pub closed: bool,
+}
+
+/// An authentic hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hold {
+    /// Its id, 32 hex digits.
+    pub id: String,
+    /// Why, in the words of who set it.
+    pub reason: String,
+    /// Host that set it.
+    pub host: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Something in the store that raises an alarm by name and moves nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
+pub struct Finding {
+    /// Stable word: `foreign-name`, `not-authentic`, `damaged`, `swapped`, `number-out-of-range`, `rolled-back`, `two-digests`, `missing-bundle`.
+    pub class: &'static str,
+    /// Path from `vaults/` on.
+    pub path: String,
+    /// One line.
+    pub detail: String,
+}
+
+/// Everything the store says about one Vault.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StoreView {
+    /// In the order of trying (DESIGN §4.3): current, other proven, staged newest first, abandoned, retired, at most 8 not authentic.
+    pub candidates: Vec<Candidate>,
+    /// The generation of the latest authentic proof, or the only authentic one.
+    pub current: Option<Generation>,
+    /// Authentic generations newer than current that are neither proven nor abandoned: a joiner must wait for a drill.
+    pub undecided: Vec<Generation>,
+    /// Authentic intents, oldest first.
+    pub intents: Vec<Intent>,
+    /// Authentic holds that no authentic release names.
+    pub holds: Vec<Hold>,
+    /// Times of authentic releases seen, newest first (an inferred hold ends by a release first seen after it).
+    pub releases: Vec<(String, Timestamp)>,
+    /// Cluster id of the current proof.
+    pub cluster_id: Option<String>,
+    /// Alarms, sorted.
+    pub findings: Vec<Finding>,
+    /// Highest generation, intent and other numbers that are occupied, authentic or not, within 1…999999.
+    pub highest_generation: u32,
+    /// See `highest_generation`.
+    pub highest_intent: u32,
+    /// Whether anything at all stands under the Vault's name.
+    pub anything_here: bool,
+    /// Whether anything authentic stands there.
+    pub anything_authentic: bool,
+    /// The store went back: authentic objects that the cache has seen are gone from the store.
+    pub rolled_back: bool,
+}
