@@ -1,1 +1,4 @@
-//! x
+//! Scenarios on real servers.
+
+mod objects;
+mod servers;

@@ -1,0 +1,193 @@
+//! Child processes that die with the test, by pid alone, and whose log is shown when the test fails.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
+use std::sync::mpsc::{Sender, channel};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::wait;
+
+/// Lines of a child's log that a failed test shows.
+const SHOWN: usize = 40;
+
+/// What to start.
+#[derive(Debug)]
+pub struct Program {
+    name: String,
+    command: Command,
+}
+
+impl Program {
+    /// `program`, with a name for messages, no input, and an environment of `PATH` and `HOME` alone.
+    pub fn new(name: &str, program: impl AsRef<OsStr>) -> Self {
+        // The kernel ends the child when the thread that started it is gone, however that ends: see `starter`.
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL", "--"]).arg(program).stdin(Stdio::null()).env_clear();
+        for kept in ["PATH", "HOME", "LLVM_PROFILE_FILE"] {
+            if let Some(value) = std::env::var_os(kept) {
+                command.env(kept, value);
+            }
+        }
+        Self { name: name.to_owned(), command }
+    }
+
+    /// Adds one argument.
+    #[must_use]
+    pub fn arg(mut self, argument: impl AsRef<OsStr>) -> Self {
+        self.command.arg(argument);
+        self
+    }
+
+    /// Adds arguments.
+    #[must_use]
+    pub fn args(mut self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
+        self.command.args(arguments);
+        self
+    }
+
+    /// Sets a variable of the environment.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    /// Works in `folder`.
+    #[must_use]
+    pub fn current_dir(mut self, folder: &Path) -> Self {
+        self.command.current_dir(folder);
+        self
+    }
+
+    /// Reads its input from `file`.
+    #[must_use]
+    pub fn stdin(mut self, file: File) -> Self {
+        self.command.stdin(file);
+        self
+    }
+
+    /// Starts it with both outputs appended to `log`.
+    pub fn start(self, log: &Path) -> Process {
+        self.start_with(log, log)
+    }
+
+    /// Starts it with its outputs appended to two files.
+    pub fn start_with(mut self, stdout: &Path, stderr: &Path) -> Process {
+        self.command.stdout(append(stdout)).stderr(append(stderr));
+        let (answer, child) = channel();
+        starter().send((self.command, answer)).expect("the starting thread lives as long as the process");
+        let child = child.recv().expect("an answer of the starting thread");
+        let child = child.unwrap_or_else(|error| panic!("{}: {error}", self.name));
+        Process { name: self.name, child, log: stderr.to_owned() }
+    }
+}
+
+type Order = (Command, Sender<std::io::Result<Child>>);
+
+/// The thread that starts every child. A parent-death signal comes when the *thread* that forked ends, so it must be one
+/// that lives as long as the test process; threads of tests and of tokio do not.
+fn starter() -> &'static Sender<Order> {
+    static STARTER: OnceLock<Sender<Order>> = OnceLock::new();
+    STARTER.get_or_init(|| {
+        let (orders, queue) = channel::<Order>();
+        std::thread::spawn(move || {
+            for (mut command, answer) in queue {
+                drop(answer.send(command.spawn()));
+            }
+        });
+        orders
+    })
+}
+
+fn append(path: &Path) -> File {
+    File::options().create(true).append(true).open(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// A running child. Dropped: killed.
+#[derive(Debug)]
+pub struct Process {
+    name: String,
+    child: Child,
+    log: PathBuf,
+}
+
+impl Process {
+    /// Its pid.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends a signal. One that has ended already is no fault.
+    pub fn signal(&mut self, signal: Signal) {
+        if self.ended().is_some() {
+            return;
+        }
+        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).expect("a child's pid");
+        kill_process(pid, signal).unwrap_or_else(|error| panic!("signal {signal:?} to {}: {error}", self.name));
+    }
+
+    /// How it ended, `None` while it runs.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap_or_else(|error| panic!("waiting for {}: {error}", self.name))
+    }
+
+    /// Kills it with SIGKILL and waits until it is gone.
+    pub fn kill(&mut self) -> ExitStatus {
+        self.signal(Signal::KILL);
+        self.child.wait().unwrap_or_else(|error| panic!("waiting for {}: {error}", self.name))
+    }
+
+    /// Asks it to end with SIGTERM and waits.
+    ///
+    /// # Panics
+    /// Where it has not ended after `limit`.
+    pub async fn terminate(&mut self, limit: Duration) -> ExitStatus {
+        self.signal(Signal::TERM);
+        self.wait(limit).await
+    }
+
+    /// Waits until it ends by itself.
+    ///
+    /// # Panics
+    /// Where it has not ended after `limit`.
+    pub async fn wait(&mut self, limit: Duration) -> ExitStatus {
+        let what = format!("the end of {}", self.name);
+        wait::for_some(limit, &what, async || self.ended().ok_or_else(|| "it runs".to_owned())).await
+    }
+
+    /// Freezes it: it keeps its sockets and answers nothing.
+    pub fn freeze(&mut self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// Lets it go on after [`Process::freeze`].
+    pub fn thaw(&mut self) {
+        self.signal(Signal::CONT);
+    }
+
+    /// What it has written so far (its error output, where the two are apart).
+    pub fn log(&self) -> String {
+        std::fs::read(&self.log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
+    }
+}
+
+impl Drop for Process {
+    #[expect(clippy::print_stderr, reason = "shown with a failed test")]
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+        if std::thread::panicking() {
+            let log = self.log();
+            let lines: Vec<&str> = log.lines().collect();
+            eprintln!("--- last lines of {} ({})", self.name, self.log.display());
+            for line in &lines[lines.len().saturating_sub(SHOWN)..] {
+                eprintln!("{line}");
+            }
+        }
+    }
+}
