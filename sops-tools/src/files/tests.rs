@@ -1,0 +1,127 @@
+use super::*;
+
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+fn put(path: &Path, bytes: &[u8]) {
+    replace(path, bytes, OWNER_ONLY).unwrap();
+}
+
+fn names(path: &Path) -> Vec<String> {
+    let mut names: Vec<String> =
+        std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_secret_file_is_read_up_to_its_limit_and_not_beyond() {
+    let dir = folder();
+    let path = dir.path().join("key");
+    put(&path, &[9; 100]);
+    assert_eq!(*read_secret(&path, 100).unwrap(), [9; 100]);
+    let error = read_secret(&path, 99).unwrap_err();
+    assert_eq!(error.kind(), FileErrorKind::TooLarge);
+    assert_eq!(error.to_string(), format!("cannot read {}: it is larger than 99 bytes", path.display()));
+    put(&path, b"");
+    assert!(read_secret(&path, 1).unwrap().is_empty());
+}
+
+#[test]
+fn a_file_without_a_size_is_read_and_limited_too() {
+    assert!(!read_limited(Path::new("/proc/self/status"), 1 << 16).unwrap().is_empty());
+    let error = read_limited(Path::new("/proc/self/status"), 10).unwrap_err();
+    assert_eq!(error.kind(), FileErrorKind::TooLarge);
+    assert_eq!(read_limited(Path::new("/dev/zero"), 1000).unwrap_err().kind(), FileErrorKind::TooLarge);
+}
+
+#[test]
+fn a_missing_file_is_absent_and_named() {
+    let error = read_secret(Path::new("/nowhere/key"), 10).unwrap_err();
+    assert_eq!((error.kind(), error.path()), (FileErrorKind::Absent, Path::new("/nowhere/key")));
+}
+
+#[test]
+fn create_new_makes_the_file_with_its_mode_and_leaves_nothing_else() {
+    let dir = folder();
+    let path = dir.path().join("store.key");
+    create_new(&path, b"one", 0o640).unwrap();
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o640);
+    assert_eq!(names(dir.path()), ["store.key"]);
+}
+
+#[test]
+fn create_new_never_touches_what_exists() {
+    let dir = folder();
+    let path = dir.path().join("store.key");
+    create_new(&path, b"one", OWNER_ONLY).unwrap();
+    assert_eq!(create_new(&path, b"two", OWNER_ONLY).unwrap_err().kind(), FileErrorKind::Exists);
+    let dangling = dir.path().join("link");
+    std::os::unix::fs::symlink("/nowhere", &dangling).unwrap();
+    assert_eq!(create_new(&dangling, b"two", OWNER_ONLY).unwrap_err().kind(), FileErrorKind::Exists);
+    assert_eq!(*read_secret(&path, 10).unwrap(), *b"one");
+    assert_eq!(names(dir.path()), ["link", "store.key"]);
+}
+
+#[test]
+fn replace_swaps_the_content_and_sets_the_mode() {
+    let dir = folder();
+    let path = dir.path().join("settings");
+    put(&path, b"one");
+    replace(&path, b"two", 0o644).unwrap();
+    assert_eq!(read_limited(&path, 10).unwrap(), b"two");
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o644);
+    assert_eq!(names(dir.path()), ["settings"]);
+}
+
+#[test]
+fn a_failed_write_leaves_no_file_behind() {
+    let dir = folder();
+    let error = create_new(&dir.path().join("none/key"), b"x", OWNER_ONLY).unwrap_err();
+    assert_eq!(error.kind(), FileErrorKind::Absent);
+    std::fs::create_dir(dir.path().join("taken")).unwrap();
+    assert!(replace(&dir.path().join("taken"), b"x", OWNER_ONLY).is_err());
+    assert_eq!(names(dir.path()), ["taken"]);
+}
+
+#[test]
+fn a_full_disk_is_told_apart() {
+    let error = FileError::of("write", Path::new("/x"), &io::Error::from_raw_os_error(28));
+    assert_eq!(error.kind(), FileErrorKind::NoSpace);
+}
+
+#[test]
+fn a_stamp_sees_content_and_not_touches() {
+    let dir = folder();
+    let path = dir.path().join("key");
+    let mut stamp = FileStamp::take(&path);
+    assert!(!stamp.changed());
+    put(&path, b"one");
+    assert!(stamp.changed(), "it appeared");
+    put(&path, b"one");
+    assert!(!stamp.changed(), "another inode with the same content");
+    put(&path, b"two");
+    assert!(stamp.changed());
+    assert!(!stamp.changed());
+    remove(&path).unwrap();
+    assert!(stamp.changed(), "it vanished");
+}
+
+#[test]
+fn a_stamp_follows_the_swapped_link_of_a_mounted_secret() {
+    let dir = folder();
+    for (version, content) in [("..v1", b"one"), ("..v2", b"two")] {
+        create_directory(&dir.path().join(version), 0o700).unwrap();
+        put(&dir.path().join(version).join("unseal.agekey"), content);
+    }
+    std::os::unix::fs::symlink("..v1", dir.path().join("..data")).unwrap();
+    std::os::unix::fs::symlink("..data/unseal.agekey", dir.path().join("unseal.agekey")).unwrap();
+    let mut file = FileStamp::take(&dir.path().join("unseal.agekey"));
+    let mut whole = FileStamp::take(dir.path());
+    std::os::unix::fs::symlink("..v2", dir.path().join("..new")).unwrap();
+    std::fs::rename(dir.path().join("..new"), dir.path().join("..data")).unwrap();
+    assert!(file.changed());
+    assert!(whole.changed());
+    assert!(!whole.changed());
+}
