@@ -2,6 +2,8 @@
 //!
 //! - [`vault`]: what we need of a server, and what its answers mean
 //! - [`store`]: the share store
+//! - [`status`]: what the daemon says of itself
 
+pub mod status;
 pub mod store;
 pub mod vault;

@@ -23,7 +23,7 @@ impl std::fmt::Display for Seal {
 }
 
 /// What is known of a generation, by authentic marks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Standing {
     /// Seen to open Vault (the latest such mark decides what is current).
