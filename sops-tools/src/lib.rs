@@ -4,12 +4,19 @@
 //!
 //! - a value that must never be printed, copied or left in memory: [`secret`]
 //! - who can open a sealed object, and sealing it: [`custody`]
+//! - making the age keys and the store key of a new cluster: [`bootstrap`]
 //! - reading a secret file, writing a file that survives a crash: [`files`]
 //! - the time and randomness that decisions take as arguments: [`clock`]
+//! - what a process with secrets switches off first: [`hardening`]
 //! - what a user reads when something fails, and the exit status: [`report`]
+//! - command line, logs and printing of the binaries (feature `terminal`): `terminal`
 
+pub mod bootstrap;
 pub mod clock;
 pub mod custody;
 pub mod files;
+pub mod hardening;
 pub mod report;
 pub mod secret;
+#[cfg(feature = "terminal")]
+pub mod terminal;

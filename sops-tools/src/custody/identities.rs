@@ -96,7 +96,14 @@ impl std::error::Error for IdentitiesError {}
 impl Identities {
     /// One new random identity.
     pub fn generate() -> Self {
-        Self(vec![age::x25519::Identity::generate()])
+        Self::generate_with_recipient().0
+    }
+
+    /// One new random identity, and its public half.
+    pub fn generate_with_recipient() -> (Self, Recipient) {
+        let identity = age::x25519::Identity::generate();
+        let recipient = identity.to_public().into();
+        (Self(vec![identity]), recipient)
     }
 
     /// Reads identity files, and folders with one or more `*.agekey` files (a mounted Secret).

@@ -1,0 +1,3 @@
+//! The secrets that exist before the cluster does.
+
+pub mod keygen;
