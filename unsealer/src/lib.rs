@@ -5,5 +5,6 @@
 //! - [`status`]: what the daemon says of itself
 
 pub mod status;
+pub mod init;
 pub mod store;
 pub mod vault;

@@ -1,0 +1,3 @@
+//! Initialising a Vault so that its shares cannot be lost by a crash, and finishing an init that was cut off.
+
+pub mod decision;

@@ -1,0 +1,182 @@
+use jiff::Timestamp;
+
+use super::*;
+use crate::vault::Product;
+
+fn status(initialized: bool, sealed: bool) -> SealStatus {
+    SealStatus {
+        product: Product::OpenBao,
+        seal_type: "shamir".into(),
+        initialized,
+        sealed,
+        threshold: 3,
+        shares: 5,
+        progress: 0,
+        nonce: String::new(),
+        version: "2.7.2".into(),
+        migration: false,
+        recovery_seal: false,
+        storage_type: Some("raft".into()),
+        cluster_id: None,
+        removed_from_cluster: false,
+    }
+}
+
+fn node(initialized: bool, sealed: bool) -> SeenNode {
+    SeenNode { address: "http://127.0.0.1:8200".into(), seen: Seen::Status(status(initialized, sealed)) }
+}
+
+fn candidate(number: u32, standing: Standing) -> Candidate {
+    Candidate {
+        generation: Generation(number),
+        standing,
+        threshold: Some(3),
+        shares: Some(5),
+        bundles: Vec::new(),
+        created: Some(Timestamp::UNIX_EPOCH),
+        proven: (standing == Standing::Proven).then_some(Timestamp::UNIX_EPOCH),
+        cluster_id: None,
+    }
+}
+
+fn intent(number: u32, closed: bool) -> Intent {
+    Intent {
+        number,
+        purpose: "init".into(),
+        host: "node-a".into(),
+        local_copy: "/var/lib/unsealer/state/vault/init-1.sealed.json".into(),
+        at: Timestamp::UNIX_EPOCH,
+        closed,
+    }
+}
+
+fn view(candidates: Vec<Candidate>, intents: Vec<Intent>) -> StoreView {
+    let anything = !candidates.is_empty() || !intents.is_empty();
+    StoreView {
+        current: candidates.iter().find(|c| c.proven.is_some()).map(|c| c.generation),
+        candidates,
+        intents,
+        anything_here: anything,
+        anything_authentic: anything,
+        ..StoreView::default()
+    }
+}
+
+fn run(view: &StoreView, nodes: &[SeenNode], local: LocalRecord, wish: &Wish) -> Result<Step, &'static str> {
+    let local = |_| local;
+    let facts = Facts { vault: "main", view, nodes, local: &local };
+    decide(&facts, wish).map_err(|failure| {
+        assert!(failure.hint.is_some(), "{}: every refusal says what to do next", failure.class);
+        failure.class
+    })
+}
+
+const FRESH: Step = Step::Begin { abandon: Vec::new(), close: Vec::new() };
+
+#[test]
+fn an_empty_store_and_an_uninitialised_server_begin() {
+    assert_eq!(run(&view(vec![], vec![]), &[node(false, true)], LocalRecord::None, &Wish::default()), Ok(FRESH));
+}
+
+#[test]
+fn a_server_that_cannot_be_asked_is_never_taken_for_uninitialised() {
+    let silent = SeenNode { address: "https://vault-1:8200".into(), seen: Seen::Unknown("timed out".into()) };
+    let nodes = [node(false, true), silent];
+    let empty = view(vec![], vec![]);
+    assert_eq!(run(&empty, &nodes, LocalRecord::None, &Wish::default()), Err("server-unavailable"));
+}
+
+#[test]
+fn another_initialised_member_refuses() {
+    let nodes = [node(false, true), node(true, false)];
+    assert_eq!(run(&view(vec![], vec![]), &nodes, LocalRecord::None, &Wish::default()), Err("already-initialised"));
+}
+
+#[test]
+fn a_stored_bundle_and_an_empty_server_is_an_unrestored_volume() {
+    for standing in [Standing::Proven, Standing::Staged] {
+        let stored = view(vec![candidate(4, standing)], vec![intent(1, true)]);
+        assert_eq!(run(&stored, &[node(false, true)], LocalRecord::None, &Wish::default()), Err("not-restored"));
+    }
+}
+
+#[test]
+fn beginning_anew_wants_the_name_and_abandons_what_was_there() {
+    let stored = view(vec![candidate(4, Standing::Proven), candidate(2, Standing::Abandoned)], vec![intent(3, false)]);
+    let wish = |name: &str| Wish { begin_anew: Some(name.into()), ..Wish::default() };
+    let empty = [node(false, true)];
+    assert_eq!(run(&stored, &empty, LocalRecord::None, &wish("mian")), Err("begin-anew-name"));
+    assert_eq!(
+        run(&stored, &empty, LocalRecord::None, &wish("main")),
+        Ok(Step::Begin { abandon: vec![Generation(4)], close: vec![3] })
+    );
+    assert_eq!(run(&stored, &[node(true, true)], LocalRecord::None, &wish("main")), Err("already-initialised"));
+}
+
+#[test]
+fn an_open_intent_is_continued_by_itself_only_where_no_call_was_sent() {
+    let open = view(vec![], vec![intent(1, false)]);
+    let empty = [node(false, true)];
+    let with_word = Wish { continue_intent: Some(1), ..Wish::default() };
+    assert_eq!(run(&open, &empty, LocalRecord::NoCallSent, &Wish::default()), Ok(Step::SendUnder(1)));
+    assert_eq!(run(&open, &empty, LocalRecord::None, &Wish::default()), Err("intent-open"));
+    assert_eq!(run(&open, &empty, LocalRecord::CallSent, &Wish::default()), Err("intent-open"));
+    assert_eq!(run(&open, &empty, LocalRecord::CallSent, &with_word), Ok(Step::SendUnder(1)));
+    let other = Wish { continue_intent: Some(7), ..Wish::default() };
+    assert_eq!(run(&open, &empty, LocalRecord::None, &other), Err("no-such-intent"));
+}
+
+#[test]
+fn a_sealed_copy_on_this_host_is_published_whatever_the_server_says() {
+    let open = view(vec![], vec![intent(1, false)]);
+    for nodes in [[node(false, true)], [node(true, true)], [node(true, false)]] {
+        assert_eq!(run(&open, &nodes, LocalRecord::SealedCopy, &Wish::default()), Ok(Step::Publish(1)));
+    }
+}
+
+#[test]
+fn a_lost_answer_speaks_of_emptying_only_while_the_server_is_sealed() {
+    let open = view(vec![], vec![intent(1, false)]);
+    assert_eq!(run(&open, &[node(true, true)], LocalRecord::CallSent, &Wish::default()), Err("init-answer-lost"));
+    assert_eq!(run(&open, &[node(true, false)], LocalRecord::CallSent, &Wish::default()), Err("open-but-unstored"));
+    let mixed = [node(true, true), node(true, false)];
+    assert_eq!(run(&open, &mixed, LocalRecord::CallSent, &Wish::default()), Err("open-but-unstored"));
+}
+
+#[test]
+fn a_stored_bundle_with_its_intent_open_is_finished_on_any_host() {
+    let stored = view(vec![candidate(1, Standing::Staged)], vec![intent(1, false)]);
+    assert_eq!(
+        run(&stored, &[node(true, true)], LocalRecord::None, &Wish::default()),
+        Ok(Step::Finish { intent: 1, generation: Generation(1) })
+    );
+}
+
+#[test]
+fn a_finished_init_has_nothing_to_do() {
+    let stored = view(vec![candidate(1, Standing::Proven)], vec![intent(1, true)]);
+    assert_eq!(
+        run(&stored, &[node(true, false)], LocalRecord::None, &Wish::default()),
+        Ok(Step::NothingToDo(Generation(1)))
+    );
+}
+
+#[test]
+fn foreign_objects_and_a_rolled_back_store_refuse_before_anything_else() {
+    let foreign = StoreView { anything_here: true, ..StoreView::default() };
+    let back = StoreView { rolled_back: true, ..StoreView::default() };
+    let empty = [node(false, true)];
+    assert_eq!(run(&foreign, &empty, LocalRecord::None, &Wish::default()), Err("another-store-key"));
+    assert_eq!(run(&back, &empty, LocalRecord::None, &Wish::default()), Err("store-rolled-back"));
+}
+
+#[test]
+fn a_broken_init_and_another_seal_are_told_by_name() {
+    let broken = [SeenNode { address: "http://127.0.0.1:8200".into(), seen: Seen::BrokenInit }];
+    let open = view(vec![], vec![intent(1, false)]);
+    assert_eq!(run(&open, &broken, LocalRecord::CallSent, &Wish::default()), Err("broken-init"));
+    let mut transit = status(false, true);
+    transit.seal_type = "transit".into();
+    let other = [SeenNode { address: "http://127.0.0.1:8200".into(), seen: Seen::Status(transit) }];
+    assert_eq!(run(&view(vec![], vec![]), &other, LocalRecord::None, &Wish::default()), Err("not-shamir"));
+}
