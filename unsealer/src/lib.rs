@@ -6,5 +6,6 @@
 
 pub mod status;
 pub mod init;
+pub mod share_text;
 pub mod store;
 pub mod vault;
