@@ -4,8 +4,8 @@
 //! - [`store`]: the share store
 //! - [`status`]: what the daemon says of itself
 
-pub mod status;
 pub mod init;
 pub mod share_text;
+pub mod status;
 pub mod store;
 pub mod vault;
