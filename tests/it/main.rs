@@ -1,4 +1,5 @@
 //! Scenarios on real servers.
 
 mod objects;
+mod proxy;
 mod servers;

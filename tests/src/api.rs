@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 /// Longest time an ordinary call may take.
 const LIMIT: Duration = Duration::from_secs(20);
 /// Init on raft holds an election; a loaded machine makes it long.
-const INIT_LIMIT: Duration = Duration::from_secs(120);
+const INIT_LIMIT: Duration = Duration::from_mins(2);
 
 /// The HTTP API of a Vault or OpenBao under one address.
 #[derive(Debug, Clone)]

@@ -2,17 +2,27 @@
 //!
 //! - [`server`]: Vault and OpenBao; [`api`]: direct calls to them
 //! - [`weed`]: SeaweedFS as S3; [`s3`]: a bucket without our own code
-//! - [`process`], [`ports`], [`workdir`], [`wait`], [`tools`], [`cert`]: what every server here is built from
+//! - [`proxy`]: breaks what passes between a client and a server
+//! - [`site`]: keys, store and settings of one installation, and its commands; [`daemon`]: `unsealer run`
+//! - [`memscan`], [`leak`]: secrets where none may be
+//! - [`process`], [`command`], [`bin`], [`tools`], [`ports`], [`workdir`], [`wait`], [`cert`]: what the others are built from
 
 #![expect(clippy::expect_used, clippy::panic, reason = "harness: a fault in it fails the test")]
 #![expect(clippy::missing_panics_doc, reason = "every function here fails the test by a panic")]
 
 pub mod api;
+pub mod bin;
 pub mod cert;
+pub mod command;
+pub mod daemon;
+pub mod leak;
+pub mod memscan;
 pub mod ports;
 pub mod process;
+pub mod proxy;
 pub mod s3;
 pub mod server;
+pub mod site;
 pub mod tools;
 pub mod wait;
 pub mod weed;

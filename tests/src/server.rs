@@ -139,7 +139,7 @@ impl Plan {
         };
         format!(
             "{storage}listener \"tcp\" {{\n  address = \"{api}\"\n  cluster_address = \"{cluster}\"\n  {tls}\n}}\n\
-             api_addr = \"{address}\"\ncluster_addr = \"https://{cluster}\"\nui = false\ndisable_mlock = true\n",
+             api_addr = \"{address}\"\ncluster_addr = \"https://{cluster}\"\nui = false\n",
             api = self.api_port.address(),
             cluster = self.cluster_port.address(),
             address = self.address(),
