@@ -2,10 +2,14 @@
 //!
 //! - [`vault`]: what we need of a server, and what its answers mean
 //! - [`store`]: the share store
+//! - [`opener`]: one attempt to open one node
+//! - [`supervisor`]: what to do about a node, decided without doing it
 //! - [`status`]: what the daemon says of itself
 
 pub mod init;
+pub mod opener;
 pub mod share_text;
 pub mod status;
 pub mod store;
+pub mod supervisor;
 pub mod vault;

@@ -1,0 +1,36 @@
+//! Which generations a node may be sent, and in which order.
+
+use crate::store::view::{Candidate, Generation, Standing, StoreView};
+use crate::vault::SealStatus;
+
+/// Whether the node is a raft node that still has to join.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Member {
+    /// A restarted member, or a server without peers: it answers wrong shares with a refusal.
+    Settled,
+    /// Wrong shares would wedge it.
+    Joining,
+}
+
+/// Generations to try, first to last: the store's order for a member, at most one for a joiner. Those whose threshold or
+/// number of shares is not the server's are left out.
+pub fn order(view: &StoreView, seal: &SealStatus, member: Member, leader: Option<Generation>) -> Vec<Generation> {
+    match member {
+        Member::Settled => {
+            view.candidates.iter().filter(|one| fits(one, seal)).map(|candidate| candidate.generation).collect()
+        }
+        Member::Joining if !view.undecided.is_empty() => Vec::new(),
+        Member::Joining => leader
+            .or(view.current)
+            .and_then(|chosen| view.candidates.iter().find(|candidate| candidate.generation == chosen))
+            .filter(|candidate| candidate.standing != Standing::NotAuthentic && fits(candidate, seal))
+            .map(|candidate| vec![candidate.generation])
+            .unwrap_or_default(),
+    }
+}
+
+/// Whether the split is the server's. What no authentic manifest describes is not known to differ.
+fn fits(candidate: &Candidate, seal: &SealStatus) -> bool {
+    candidate.threshold.is_none_or(|threshold| threshold == seal.threshold)
+        && candidate.shares.is_none_or(|shares| shares == seal.shares)
+}
