@@ -21,5 +21,5 @@ mod store_key;
 
 pub use identities::{IDENTITY_FILE_LIMIT, Identities, IdentitiesError, IdentityFault, IdentityProblem};
 pub use recipients::{Recipient, RecipientError, canonical};
-pub use seal::{OpenError, SEALED_LIMIT, SealError, open, seal};
+pub use seal::{HEADER_LINES, OpenError, SEALED_LIMIT, SealError, open, seal};
 pub use store_key::{Authenticity, STORE_KEY_FILE_LIMIT, StoreKeys, StoreKeysError};

@@ -1,5 +1,6 @@
 //! Scenarios on real servers.
 
+mod custody;
 mod objects;
 mod proxy;
 mod servers;

@@ -12,9 +12,15 @@ use crate::secret::Plaintext;
 
 /// Largest sealed object that is opened or made, 64 KiB.
 ///
-/// Age's header is parsed in quadratic time: a hostile one of 750 KiB costs 24 s of CPU, one of this size
-/// less than 0.2 s. So the size is looked at before age sees a byte.
+/// The age library parses a header anew for each of its lines, and without a bound: a hostile one of 750 KiB
+/// costs half a minute of CPU. So the size is looked at before age sees a byte.
 pub const SEALED_LIMIT: usize = 64 << 10;
+
+/// Most lines that a header may have, 512: room for some 250 recipients.
+///
+/// 64 KiB of short lines alone took an unoptimised build more than a minute, so lines are counted before age
+/// sees them.
+pub const HEADER_LINES: usize = 512;
 
 const BINARY_START: &[u8] = b"age-encryption.org/";
 const ARMOR_START: &[u8] = b"-----BEGIN AGE ENCRYPTED FILE-----";
@@ -28,6 +34,9 @@ pub enum SealError {
     /// The sealed object would be larger than [`SEALED_LIMIT`].
     #[error("the sealed object would have {0} bytes, more than the {SEALED_LIMIT} that are opened again")]
     TooLarge(usize),
+    /// The header would have more than [`HEADER_LINES`].
+    #[error("too many recipients: the header would have more than the {HEADER_LINES} lines that are opened again")]
+    TooManyRecipients,
     /// The age library refused.
     #[error("age: {0}")]
     Age(String),
@@ -39,6 +48,9 @@ pub enum OpenError {
     /// Larger than [`SEALED_LIMIT`]; age was not asked.
     #[error("{0} bytes, more than the {SEALED_LIMIT} a sealed object may have")]
     TooLarge(usize),
+    /// A header of more than [`HEADER_LINES`]; age was not asked.
+    #[error("a header of more than {HEADER_LINES} lines: no real object has that many recipients")]
+    CrowdedHeader,
     /// Not an age file, or not of a version that is known.
     #[error("not an age file")]
     NotAge,
@@ -68,6 +80,9 @@ pub fn seal(plain: &Plaintext, recipients: &[Recipient]) -> Result<Vec<u8>, Seal
     if sealed.len() > SEALED_LIMIT {
         return Err(SealError::TooLarge(sealed.len()));
     }
+    if has_crowded_header(&sealed) {
+        return Err(SealError::TooManyRecipients);
+    }
     Ok(sealed)
 }
 
@@ -79,7 +94,7 @@ fn encrypt(encryptor: Encryptor, plain: &Plaintext) -> io::Result<Vec<u8>> {
 
 /// Opens what [`seal`] or any age program made, binary or armored, with the first identity that fits.
 ///
-/// Takes up to 0.2 s of CPU for a hostile object: call it where blocking is allowed.
+/// It takes CPU time, for a hostile object most: call it where blocking is allowed.
 ///
 /// # Errors
 /// [`OpenError`] by kind; nothing of the content is given out unless all of it is authentic.
@@ -88,7 +103,11 @@ pub fn open(sealed: &[u8], identities: &Identities) -> Result<Plaintext, OpenErr
         return Err(OpenError::TooLarge(sealed.len()));
     }
     look_at_start(sealed)?;
-    let decryptor = Decryptor::new_buffered(ArmoredReader::new(sealed)).map_err(|error| open_error(&error))?;
+    let binary = without_armor(sealed).map_err(|error| io_error(&error))?;
+    if has_crowded_header(&binary) {
+        return Err(OpenError::CrowdedHeader);
+    }
+    let decryptor = Decryptor::new_buffered(binary.as_slice()).map_err(|error| open_error(&error))?;
     let mut reader = decryptor.decrypt(identities.keys()).map_err(|error| open_error(&error))?;
     // The plain bytes are fewer than the sealed ones, so this buffer never grows and leaves no copy.
     let mut plain = Zeroizing::new(vec![0_u8; sealed.len()]);
@@ -117,11 +136,28 @@ fn look_at_start(sealed: &[u8]) -> Result<(), OpenError> {
     Err(OpenError::NotAge)
 }
 
+/// The binary form of an age file that may be armored. Still sealed, so nothing here needs wiping.
+fn without_armor(sealed: &[u8]) -> io::Result<Vec<u8>> {
+    let mut binary = Vec::with_capacity(sealed.len());
+    ArmoredReader::new(sealed).read_to_end(&mut binary)?;
+    Ok(binary)
+}
+
+/// Whether more than [`HEADER_LINES`] come before the header's last line, which starts with `---`.
+fn has_crowded_header(binary: &[u8]) -> bool {
+    let header = binary.split(|&byte| byte == b'\n').take_while(|line| !line.starts_with(b"---"));
+    header.take(HEADER_LINES + 1).count() > HEADER_LINES
+}
+
+fn io_error(error: &io::Error) -> OpenError {
+    if error.kind() == io::ErrorKind::UnexpectedEof { OpenError::Truncated } else { OpenError::Corrupt }
+}
+
 fn open_error(error: &DecryptError) -> OpenError {
     match error {
         DecryptError::NoMatchingKeys => OpenError::NoMatchingIdentity,
         DecryptError::UnknownFormat => OpenError::NotAge,
-        DecryptError::Io(io) if io.kind() == io::ErrorKind::UnexpectedEof => OpenError::Truncated,
+        DecryptError::Io(error) => io_error(error),
         _ => OpenError::Corrupt,
     }
 }

@@ -105,6 +105,46 @@ fn a_hostile_header_ends_fast() {
     assert!(start.elapsed() < Duration::from_millis(100), "{:?}", start.elapsed());
 }
 
+/// A header of `lines` lines, as short as stanzas can be.
+fn dense_header(lines: usize) -> Vec<u8> {
+    let mut header = b"age-encryption.org/v1\n".to_vec();
+    header.extend(b"-> X\n\n".repeat(lines / 2));
+    header
+}
+
+#[test]
+fn a_small_header_of_many_lines_is_refused_before_age_sees_it() {
+    use age::armor::{ArmoredWriter, Format};
+    let hostile = dense_header(20_000);
+    assert!(hostile.len() < SEALED_LIMIT);
+    let mut armor = ArmoredWriter::wrap_output(Vec::new(), Format::AsciiArmor).unwrap();
+    armor.write_all(&dense_header(10_000)).unwrap();
+    let armored = armor.finish().unwrap();
+    let identities = Identities::generate();
+    let start = Instant::now();
+    assert_eq!(refusal(&hostile, &identities), OpenError::CrowdedHeader);
+    assert_eq!(refusal(&armored, &identities), OpenError::CrowdedHeader);
+    assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+}
+
+#[test]
+fn the_worst_header_that_age_sees_is_bounded() {
+    let mut hostile = dense_header(HEADER_LINES - 2);
+    // A header that is cut makes age parse it once for every line and fail at the end.
+    hostile.extend_from_slice(b"-> X");
+    let identities = Identities::generate();
+    let start = Instant::now();
+    assert_eq!(refusal(&hostile, &identities), OpenError::Truncated);
+    // Milliseconds when optimised; this allows for an unoptimised build on a busy machine.
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+}
+
+#[test]
+fn more_recipients_than_open_takes_are_not_sealed_to() {
+    let many: Vec<Recipient> = (0..=HEADER_LINES / 2).flat_map(|_| Identities::generate().to_recipients()).collect();
+    assert!(matches!(seal(&Plaintext::copy_from(b"x"), &many), Err(SealError::TooManyRecipients)));
+}
+
 #[test]
 fn nothing_is_sealed_to_nobody_or_too_large_to_open() {
     assert!(matches!(seal(&Plaintext::copy_from(b"x"), &[]), Err(SealError::NoRecipients)));
