@@ -2,3 +2,4 @@
 
 pub mod after;
 pub mod decision;
+pub mod local;

@@ -1,0 +1,290 @@
+//! This host's record of an init, under `stateDir/<vault>/`.
+//!
+//! ```text
+//! init-<n>.begun.json    before the intent is stored
+//! init-<n>.sent          before the init call is sent
+//! init-<n>.sealed.json   the sealed copy: ciphertext of everything init still has to store
+//! ```
+//! The sealed copy holds the very bytes that go into the store, so it can be published without opening anything, and a
+//! publication that was cut off is repeated with equal bytes. The root token in it is sealed to the offline recipients.
+
+use std::path::{Path, PathBuf};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Serialize};
+use sops_tools::clock::Timestamp;
+use sops_tools::files::{self, FileError, FileErrorKind, OWNER_ONLY};
+
+use super::decision::LocalRecord;
+
+/// Largest sealed copy that is read: 32 bundles of 64 KiB as base64, with the manifest.
+const COPY_LIMIT_BYTES: usize = 4 * 1024 * 1024;
+
+const FORMAT: &str = "unsealer sealed copy v1";
+
+/// One sealed bundle on its way into the store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CopiedBundle {
+    /// Who holds it.
+    pub custodian: String,
+    /// The ciphertext, base64.
+    sealed: String,
+}
+
+impl CopiedBundle {
+    /// Of ciphertext.
+    pub fn new(custodian: &str, sealed: &[u8]) -> Self {
+        Self { custodian: custodian.to_owned(), sealed: STANDARD.encode(sealed) }
+    }
+
+    /// The ciphertext; `None` where the text is no base64.
+    pub fn sealed(&self) -> Option<Vec<u8>> {
+        STANDARD.decode(&self.sealed).ok()
+    }
+}
+
+/// Ciphertext of everything an init has to store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SealedCopy {
+    format: String,
+    /// The Vault's name.
+    pub vault: String,
+    /// The intent it belongs to.
+    pub intent: u32,
+    /// The generation it becomes.
+    pub generation: u32,
+    /// The seal number.
+    pub seal: u32,
+    /// The manifest's exact bytes: an authenticated envelope.
+    pub manifest: String,
+    /// The bundles' exact bytes.
+    pub bundles: Vec<CopiedBundle>,
+    /// The root token, sealed to the offline recipients, base64; none when it was not kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    root_token: Option<String>,
+}
+
+impl SealedCopy {
+    /// Puts the pieces together.
+    pub fn new(
+        vault: &str,
+        intent: u32,
+        (generation, seal): (u32, u32),
+        manifest: String,
+        bundles: Vec<CopiedBundle>,
+        root_token: Option<&[u8]>,
+    ) -> Self {
+        Self {
+            format: FORMAT.to_owned(),
+            vault: vault.to_owned(),
+            intent,
+            generation,
+            seal,
+            manifest,
+            bundles,
+            root_token: root_token.map(|sealed| STANDARD.encode(sealed)),
+        }
+    }
+
+    /// The root token's ciphertext.
+    pub fn root_token(&self) -> Option<Vec<u8>> {
+        self.root_token.as_ref().and_then(|text| STANDARD.decode(text).ok())
+    }
+
+    /// Reads a sealed copy from a file, as `--publish FILE` names one.
+    ///
+    /// # Errors
+    /// The file's own error, or that it is no sealed copy.
+    pub fn read(path: &Path) -> Result<Self, LocalError> {
+        let bytes = files::read_limited(path, COPY_LIMIT_BYTES)?;
+        let copy: Self = serde_json::from_slice(&bytes).map_err(|_| LocalError::NotACopy(path.to_owned()))?;
+        if copy.format == FORMAT { Ok(copy) } else { Err(LocalError::NotACopy(path.to_owned())) }
+    }
+}
+
+/// Why a local record could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum LocalError {
+    /// The file system.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// Not what it should be.
+    #[error("{} is no sealed copy of this version", .0.display())]
+    NotACopy(PathBuf),
+}
+
+/// The records of one Vault.
+#[derive(Debug, Clone)]
+pub struct LocalRecords {
+    folder: PathBuf,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Begun<'a> {
+    intent: u32,
+    host: &'a str,
+    time: Timestamp,
+}
+
+impl LocalRecords {
+    /// Under `state_dir`, for the Vault of that name.
+    pub fn new(state_dir: &Path, vault: &str) -> Self {
+        Self { folder: state_dir.join(vault) }
+    }
+
+    /// Where the sealed copy of an intent lies or would lie.
+    pub fn copy_path(&self, intent: u32) -> PathBuf {
+        self.file(intent, "sealed.json")
+    }
+
+    /// Makes the folder and proves that a file in it survives: init must not find a full or read-only disk afterwards.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub fn prove_writable(&self, id: &str) -> Result<(), FileError> {
+        files::create_directory(&self.folder, 0o700)?;
+        let probe = self.folder.join(format!("probe-{id}"));
+        // As large as a sealed copy gets, so that the disk has room for one.
+        files::create_new(&probe, &vec![0_u8; 128 * 1024], OWNER_ONLY)?;
+        files::remove(&probe)
+    }
+
+    /// What this host knows of an intent. A file that cannot be looked at counts as a sent call: the careful answer.
+    pub fn record(&self, intent: u32) -> LocalRecord {
+        let there = |kind| self.file(intent, kind).try_exists();
+        match (there("sealed.json"), there("sent"), there("begun.json")) {
+            (Ok(true), _, _) => LocalRecord::SealedCopy,
+            (Ok(false), Ok(false), Ok(true)) => LocalRecord::NoCallSent,
+            (Ok(false), Ok(false), Ok(false)) => LocalRecord::None,
+            _ => LocalRecord::CallSent,
+        }
+    }
+
+    /// Before the intent is stored.
+    ///
+    /// # Errors
+    /// The file system's. A record that stands already is no error.
+    pub fn write_begun(&self, intent: u32, host: &str, time: Timestamp) -> Result<(), FileError> {
+        let text = serde_json::to_vec(&Begun { intent, host, time }).unwrap_or_default();
+        keep_existing(files::create_new(&self.file(intent, "begun.json"), &text, OWNER_ONLY))
+    }
+
+    /// Before the init call is sent.
+    ///
+    /// # Errors
+    /// The file system's: then the call must not be sent.
+    pub fn write_sent(&self, intent: u32, time: Timestamp) -> Result<(), FileError> {
+        keep_existing(files::create_new(&self.file(intent, "sent"), format!("{time}\n").as_bytes(), OWNER_ONLY))
+    }
+
+    /// After the answer. Replaces one of the same intent (its number was taken by somebody else).
+    ///
+    /// # Errors
+    /// The file system's: then the answer is still only in memory.
+    pub fn write_copy(&self, copy: &SealedCopy) -> Result<(), FileError> {
+        let text = serde_json::to_vec(copy).unwrap_or_default();
+        files::replace(&self.copy_path(copy.intent), &text, OWNER_ONLY)
+    }
+
+    /// After everything is stored, proven and closed. What is not there is no error.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub fn remove(&self, intent: u32) -> Result<(), FileError> {
+        for kind in ["sealed.json", "after.json", "sent", "begun.json"] {
+            match files::remove(&self.file(intent, kind)) {
+                Err(error) if error.kind() != FileErrorKind::Absent => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// How many requests of `--after-init` were answered; 0 where none is recorded.
+    ///
+    /// # Errors
+    /// The file system's, or a record that is not a number.
+    pub fn after_done(&self, intent: u32) -> Result<usize, FileError> {
+        match files::read_limited(&self.file(intent, "after.json"), 64) {
+            Ok(bytes) => Ok(std::str::from_utf8(&bytes).ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0)),
+            Err(error) if error.kind() == FileErrorKind::Absent => Ok(0),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Records that the first `done` requests of `--after-init` were answered.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub fn write_after_done(&self, intent: u32, done: usize) -> Result<(), FileError> {
+        files::replace(&self.file(intent, "after.json"), done.to_string().as_bytes(), OWNER_ONLY)
+    }
+
+    fn file(&self, intent: u32, kind: &str) -> PathBuf {
+        self.folder.join(format!("init-{intent}.{kind}"))
+    }
+}
+
+fn keep_existing(result: Result<(), FileError>) -> Result<(), FileError> {
+    match result {
+        Err(error) if error.kind() == FileErrorKind::Exists => Ok(()),
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn copy() -> SealedCopy {
+        let bundles = vec![CopiedBundle::new("all", b"age-encryption.org/v1 x")];
+        SealedCopy::new("main", 1, (1, 1), "{}".into(), bundles, Some(b"sealed token"))
+    }
+
+    #[test]
+    fn each_step_of_an_init_leaves_its_record() {
+        let folder = tempfile::tempdir().unwrap();
+        let records = LocalRecords::new(folder.path(), "main");
+        records.prove_writable("0").unwrap();
+        assert_eq!(records.record(1), LocalRecord::None);
+        records.write_begun(1, "node-a", Timestamp::UNIX_EPOCH).unwrap();
+        records.write_begun(1, "node-a", Timestamp::UNIX_EPOCH).unwrap();
+        assert_eq!(records.record(1), LocalRecord::NoCallSent);
+        records.write_sent(1, Timestamp::UNIX_EPOCH).unwrap();
+        assert_eq!(records.record(1), LocalRecord::CallSent);
+        records.write_copy(&copy()).unwrap();
+        assert_eq!(records.record(1), LocalRecord::SealedCopy);
+        assert_eq!(records.record(2), LocalRecord::None);
+        records.remove(1).unwrap();
+        assert_eq!(records.record(1), LocalRecord::None);
+    }
+
+    #[test]
+    fn a_sealed_copy_is_read_back_as_it_was_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let records = LocalRecords::new(folder.path(), "main");
+        records.prove_writable("0").unwrap();
+        records.write_copy(&copy()).unwrap();
+        let read = SealedCopy::read(&records.copy_path(1)).unwrap();
+        assert_eq!(read, copy());
+        assert_eq!(read.root_token().unwrap(), b"sealed token");
+        assert_eq!(read.bundles[0].sealed().unwrap(), b"age-encryption.org/v1 x");
+        let other = folder.path().join("other");
+        files::create_new(&other, b"{\"format\":\"x\"}", OWNER_ONLY).unwrap();
+        assert!(matches!(SealedCopy::read(&other), Err(LocalError::NotACopy(_))));
+    }
+
+    #[test]
+    fn progress_of_the_requests_after_init_is_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let records = LocalRecords::new(folder.path(), "main");
+        records.prove_writable("0").unwrap();
+        assert_eq!(records.after_done(1).unwrap(), 0);
+        records.write_after_done(1, 2).unwrap();
+        assert_eq!(records.after_done(1).unwrap(), 2);
+    }
+}
