@@ -112,7 +112,7 @@ pub fn print(text: &str) -> io::Result<()> {
 /// Prints a JSON value on stdout, indented.
 ///
 /// # Errors
-/// As [`print`].
+/// As [`print()`].
 pub fn print_json(value: &Value) -> io::Result<()> {
     print(&format!("{value:#}"))
 }
