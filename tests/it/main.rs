@@ -1,6 +1,8 @@
 //! Scenarios on real servers.
 
+mod age;
 mod custody;
+mod layers;
 mod objects;
 mod proxy;
 mod servers;

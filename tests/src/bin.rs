@@ -24,7 +24,7 @@ fn find(variable: &str, name: &str) -> PathBuf {
     }
     // Cargo sets CARGO_BIN_EXE_… for the package's own programs alone, and builds no others for a test.
     let built = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--locked", "--package", name, "--bin", name])
+        .args(["build", "--quiet", "--locked", "--workspace", "--bin", name])
         .current_dir(crate::tools::workspace())
         .stdin(Stdio::null())
         .status()
