@@ -5,9 +5,11 @@
 //! - [`opener`]: one attempt to open one node
 //! - [`supervisor`]: what to do about a node, decided without doing it
 //! - [`status`]: what the daemon says of itself
+//! - [`shamir`]: whether shares belong together
 
 pub mod init;
 pub mod opener;
+pub mod shamir;
 pub mod share_text;
 pub mod status;
 pub mod store;
