@@ -3,6 +3,16 @@
 //! One [`Node`] is one server process under one address; there is no load balancing here. Answers are
 //! judged by HTTP status and fields, never by error text, and no server body ever reaches an error or a log.
 
+pub mod client;
+pub mod target;
+
+mod answers;
+mod drill;
+mod endpoints;
+mod listener;
+mod presence;
+mod wire;
+
 use std::fmt;
 use std::time::Duration;
 
@@ -58,7 +68,7 @@ pub struct SealStatus {
 pub enum Health {
     /// 200.
     Active,
-    /// 429, 472 or 473: unsealed, not active; also a node without a leader.
+    /// 429 or 472 to 474: unsealed, not active; also a node without a leader.
     Standby,
     /// 501.
     Uninitialised,
@@ -225,7 +235,10 @@ pub trait Node: Send + Sync {
     /// `threshold` are what seal-status says. New shares that the server hands out are wiped unseen. `token` is needed by OpenBao.
     ///
     /// # Errors
-    /// `InProgress` when a rotation of somebody else runs: it is left alone.
+    /// `InProgress` when a rotation of somebody else runs: it is left alone. `NotReady` on a node that is not the active one.
+    ///
+    /// # Cancel safety
+    /// None: a future dropped in the middle leaves the started rotation on the server.
     async fn drill(
         &self,
         token: Option<&Token>,
@@ -246,7 +259,8 @@ pub trait Node: Send + Sync {
     /// `POST auth/token/revoke-self`.
     async fn revoke_self(&self, token: &Token) -> Result<(), VaultError>;
 
-    /// Opens one connection to the server, sends nothing, and returns when the server ends it or `longest` has passed. `true` = it
-    /// ended. With TLS the handshake is made first, so that the server does not drop an idle plain socket.
+    /// Opens one connection to the server, makes one cheap request so that the server keeps it (by default 5 minutes, against 10 s for
+    /// a silent one), and returns when the server ends it or `longest` has passed. `true` = it ended: the server died, or let an idle
+    /// connection go; ask seal-status.
     async fn connection_ended(&self, longest: Duration) -> Result<bool, VaultError>;
 }
