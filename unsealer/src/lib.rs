@@ -4,11 +4,13 @@
 //! - [`store`]: the share store
 //! - [`opener`]: one attempt to open one node
 //! - [`supervisor`]: what to do about a node, decided without doing it
+//! - [`settings`]: one file, validated, every fault in one report
 //! - [`status`]: what the daemon says of itself
 //! - [`shamir`]: whether shares belong together
 
 pub mod init;
 pub mod opener;
+pub mod settings;
 pub mod shamir;
 pub mod share_text;
 pub mod status;
