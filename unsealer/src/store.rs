@@ -6,11 +6,15 @@
 //! - every path of the layout, strictly: [`names`]
 //! - what the JSON objects say: [`records`]; how they are authenticated: [`envelope`]
 //! - the sealed text with the shares: [`bundle`]
-//! - what the store offers for one Vault: [`view`]
+//! - what was seen, then authenticated, then concluded: [`contents`], [`reading`], [`view`]
 
 pub mod bundle;
+pub mod cache;
+pub mod contents;
+pub mod custodians;
 pub mod envelope;
 pub mod names;
+pub mod reading;
 pub mod records;
 #[cfg(test)]
 mod testing;

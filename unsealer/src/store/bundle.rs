@@ -125,7 +125,8 @@ fn check_split(shares: &[&Share], head: &BundleHead) -> Result<(), MakeError> {
     }
     let mut seen = [false; 256];
     for share in shares {
-        let right = if total == 1 { [BARE_KEY_BYTES, SHARE_BYTES].contains(&share.len()) } else { share.len() == SHARE_BYTES };
+        let right =
+            if total == 1 { [BARE_KEY_BYTES, SHARE_BYTES].contains(&share.len()) } else { share.len() == SHARE_BYTES };
         if !right {
             return Err(MakeError::Length(share.len()));
         }
@@ -200,11 +201,7 @@ fn check_place(head: &BundleHead, place: &Place) -> Result<(), BundleFault> {
     Ok(())
 }
 
-fn check_manifest(
-    opened: &OpenedBundle,
-    manifest: &Manifest,
-    entry: &ManifestCustodian,
-) -> Result<(), BundleFault> {
+fn check_manifest(opened: &OpenedBundle, manifest: &Manifest, entry: &ManifestCustodian) -> Result<(), BundleFault> {
     let head = &opened.head;
     if head.threshold != manifest.threshold || head.total != manifest.shares {
         return Err(BundleFault::OtherSplit);

@@ -177,8 +177,7 @@ mod tests {
         let opened = open(&vault(), &name, &bytes, &keys);
         let payload = opened.map(|authentic| (authentic.payload, authentic.older_key));
         let (_, record) = hold();
-        let expected =
-            Payload { path: name.path(&vault()), id: fixed_id(9).to_string(), time: time(1), record };
+        let expected = Payload { path: name.path(&vault()), id: fixed_id(9).to_string(), time: time(1), record };
         assert_eq!(payload, Ok((expected, false)));
     }
 

@@ -105,8 +105,8 @@ text_name!(CustodianName);
 text_name!(ObjectId);
 
 fn label(name: &str) -> Option<String> {
-    let right = (1..=63).contains(&name.len())
-        && name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'));
+    let right =
+        (1..=63).contains(&name.len()) && name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'));
     right.then(|| name.to_owned())
 }
 

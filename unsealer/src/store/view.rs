@@ -2,6 +2,16 @@
 
 use jiff::Timestamp;
 
+mod derive;
+mod generations;
+mod rollback;
+
+pub use derive::{conclude, derive};
+pub use generations::NOT_AUTHENTIC_LIMIT;
+
+#[cfg(test)]
+mod tests;
+
 /// A generation number: decimal 1…999999.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 pub struct Generation(pub u32);
@@ -107,9 +117,10 @@ pub struct Hold {
 /// Something in the store that raises an alarm by name and moves nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
 pub struct Finding {
-    /// Stable word: `foreign-name`, `not-authentic`, `damaged`, `swapped`, `number-out-of-range`, `rolled-back`, `two-digests`, `missing-bundle`.
+    /// Stable word: `foreign-name`, `not-authentic`, `damaged`, `swapped`, `number-out-of-range`, `rolled-back`, `two-digests`, `missing-bundle`,
+    /// `missing-manifest`, `unreadable`, `newer-version`.
     pub class: &'static str,
-    /// Path from `vaults/` on.
+    /// Path from `vaults/` on, escaped: a stranger may have chosen it.
     pub path: String,
     /// One line.
     pub detail: String,
@@ -134,10 +145,15 @@ pub struct StoreView {
     pub cluster_id: Option<String>,
     /// Alarms, sorted.
     pub findings: Vec<Finding>,
-    /// Highest generation, intent and other numbers that are occupied, authentic or not, within 1…999999.
+    /// Highest generation that an authentic object names; 0 where there is none.
     pub highest_generation: u32,
-    /// See `highest_generation`.
+    /// Highest intent that an authentic object names; 0 where there is none.
     pub highest_intent: u32,
+    /// The next generation to write: the first above `highest_generation` under which nothing stands, authentic or not. `None`
+    /// when no number is left.
+    pub next_generation: Option<u32>,
+    /// The next intent to write, in the same way.
+    pub next_intent: Option<u32>,
     /// Whether anything at all stands under the Vault's name.
     pub anything_here: bool,
     /// Whether anything authentic stands there.

@@ -72,7 +72,9 @@ impl BundleFault {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Damaged { .. } => "open another seal or custodian of this generation, or import the shares again",
-            Self::Swapped { .. } => "somebody with an identity made this by hand: import the shares again in their own order",
+            Self::Swapped { .. } => {
+                "somebody with an identity made this by hand: import the shares again in their own order"
+            }
             Self::OtherGeneration { .. } => {
                 "somebody copied objects by hand: put the right one back with `unsealer store copy` from a cache"
             }

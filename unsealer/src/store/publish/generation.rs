@@ -1,0 +1,165 @@
+//! One seal of a generation: bundles, then the manifest.
+
+use jiff::Timestamp;
+use sops_tools::custody::{Identities, Recipient, SEALED_LIMIT};
+use sops_tools::secret::Share;
+
+use super::{PublishError, Writer};
+use crate::store::bundle::{self, BundleHead, OpenedBundle, Place};
+use crate::store::custodians::{Custodian, Custody};
+use crate::store::envelope::{self, JSON_LIMIT};
+use crate::store::names::Name;
+use crate::store::records::{ALGORITHM, Manifest, ManifestCustodian, Record};
+use crate::store::view::{Generation, Seal};
+
+/// What is to be staged.
+pub struct Staging<'s> {
+    /// Its number: [`StoreView::next_generation`](crate::store::view::StoreView::next_generation), or an existing one to
+    /// be sealed anew.
+    pub generation: Generation,
+    /// 1 for a new generation.
+    pub seal: Seal,
+    /// All shares, in any order.
+    pub shares: &'s [Share],
+    /// Shares needed.
+    pub threshold: u8,
+    /// Who gets which; checked by the caller with [`Custody::check`].
+    pub custody: &'s Custody,
+    /// When the generation was made.
+    pub created: Timestamp,
+}
+
+/// A generation that was written, read back and opened.
+pub struct Staged {
+    /// What the authentic manifest says.
+    pub manifest: Manifest,
+    /// The bundles as they were read back from the store and opened with the identities at hand, in the order of custodians;
+    /// those sealed to others alone are not among them.
+    pub opened: Vec<OpenedBundle>,
+}
+
+impl Writer<'_> {
+    /// Writes, reads back, opens and compares one seal of a generation. Safe to repeat with the same shares.
+    ///
+    /// # Errors
+    /// [`PublishError::Taken`] when the number belongs to other shares; [`PublishError::Store`] when the store could not be
+    /// asked: the same call may be repeated.
+    pub async fn stage(&self, staging: &Staging<'_>, identities: &Identities) -> Result<Staged, PublishError> {
+        let mut entries = Vec::new();
+        let mut opened = Vec::new();
+        for (custodian, shares) in staging.custody.deal(staging.shares) {
+            let (entry, bundle) = self.stage_bundle(staging, custodian, &shares, identities).await?;
+            entries.push(entry);
+            opened.extend(bundle);
+        }
+        let manifest = self.stage_manifest(staging, entries).await?;
+        Ok(Staged { manifest, opened })
+    }
+
+    async fn stage_bundle(
+        &self,
+        staging: &Staging<'_>,
+        custodian: &Custodian,
+        shares: &[&Share],
+        identities: &Identities,
+    ) -> Result<(ManifestCustodian, Option<OpenedBundle>), PublishError> {
+        let total = total(staging);
+        let head = BundleHead {
+            vault: self.vault.clone(),
+            generation: staging.generation,
+            seal: staging.seal,
+            custodian: custodian.name.clone(),
+            threshold: staging.threshold,
+            total,
+            created: staging.created,
+        };
+        let name = bundle_name(staging, custodian);
+        let path = name.path(self.vault);
+        let ours = identities.to_recipients().iter().any(|ours| custodian.recipients.contains(ours));
+        let mut sealed = bundle::make(&head, shares, &custodian.recipients)?;
+        match self.create(&name, &sealed).await {
+            Ok(()) => {}
+            // An earlier try of ours, cut off before its manifest, or somebody else: the content tells.
+            Err(PublishError::Taken { path }) if ours => {
+                sealed = self.get(&name, SEALED_LIMIT).await?;
+                let there = open(&sealed, &head, identities).map_err(|_| PublishError::Taken { path: path.clone() })?;
+                if !there.same_shares(shares) || there.head.threshold != staging.threshold || there.head.total != total {
+                    return Err(PublishError::Taken { path });
+                }
+            }
+            Err(error) => return Err(error),
+        }
+        let bundle = if ours {
+            let there = self.get(&name, SEALED_LIMIT).await?;
+            let there =
+                open(&there, &head, identities).map_err(|source| PublishError::NotOpened { path: path.clone(), source })?;
+            if !there.same_shares(shares) {
+                return Err(PublishError::NotReadBack { path });
+            }
+            Some(there)
+        } else {
+            None
+        };
+        Ok((entry(custodian, shares, total, &sealed), bundle))
+    }
+
+    async fn stage_manifest(
+        &self,
+        staging: &Staging<'_>,
+        custodians: Vec<ManifestCustodian>,
+    ) -> Result<Manifest, PublishError> {
+        let manifest = Manifest {
+            shares: total(staging),
+            threshold: staging.threshold,
+            algorithm: ALGORITHM.to_owned(),
+            custodians,
+            created: staging.created,
+            tool_version: env!("CARGO_PKG_VERSION").to_owned(),
+        };
+        let name = Name::Manifest { generation: staging.generation, seal: staging.seal };
+        match self.put(&name, Record::Manifest(manifest.clone())).await {
+            Ok(()) | Err(PublishError::Taken { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        // Also where the name was taken: an earlier try of ours names the same bundles.
+        let path = name.path(self.vault);
+        let there = self.get(&name, JSON_LIMIT).await?;
+        match envelope::open(self.vault, &name, &there, self.keys).map(|authentic| authentic.payload.record) {
+            Ok(Record::Manifest(found)) if found.custodians == manifest.custodians => Ok(found),
+            Ok(_) => Err(PublishError::Taken { path }),
+            Err(source) => Err(PublishError::NotAuthentic { path, source }),
+        }
+    }
+}
+
+fn open(sealed: &[u8], head: &BundleHead, identities: &Identities) -> Result<OpenedBundle, bundle::BundleFault> {
+    let place = Place {
+        vault: head.vault.clone(),
+        generation: head.generation,
+        seal: head.seal,
+        custodian: head.custodian.clone(),
+    };
+    bundle::open(sealed, &place, None, identities)
+}
+
+fn bundle_name(staging: &Staging<'_>, custodian: &Custodian) -> Name {
+    Name::Bundle { generation: staging.generation, custodian: custodian.name.clone(), seal: staging.seal }
+}
+
+/// More shares than 255 do not exist; the bundle's own check refuses what does not fit.
+fn total(staging: &Staging<'_>) -> u8 {
+    u8::try_from(staging.shares.len()).unwrap_or(u8::MAX)
+}
+
+fn entry(custodian: &Custodian, shares: &[&Share], total: u8, sealed: &[u8]) -> ManifestCustodian {
+    let mut share_numbers: Vec<u8> = shares.iter().map(|share| bundle::number_of(share, total)).collect();
+    share_numbers.sort_unstable();
+    let recipients = sops_tools::custody::canonical(custodian.recipients.iter().cloned());
+    ManifestCustodian {
+        name: custodian.name.to_string(),
+        recipients: recipients.iter().map(Recipient::fingerprint).collect(),
+        share_numbers,
+        digest: bundle::digest(sealed),
+        size: sealed.len() as u64,
+    }
+}
