@@ -4,8 +4,6 @@
 //! another name is told apart. A share's **number** is its x coordinate (the last byte), or 1 for the bare key of a 1-of-1
 //! split. Clear text exists only in buffers that are wiped and never grow.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use sops_tools::clock::hex;
 use sops_tools::custody::{Identities, OpenError, Recipient, SealError};

@@ -221,6 +221,7 @@ impl Name {
             Self::SnapshotRecord { taken, generation, id } => {
                 format!("snapshots/{}-g{generation}-{id}.json", snapshot_time(*taken))
             }
+            Self::Hold { id } => format!("holds/{id}.json"),
         }
     }
 

@@ -46,7 +46,7 @@ pub(crate) fn share(number: u8, seed: u8) -> sops_tools::secret::Share {
 pub(crate) struct World {
     pub(crate) keys: StoreKeys,
     pub(crate) contents: super::contents::Contents,
-    counter: u64,
+    pub(crate) counter: u64,
 }
 
 impl World {

@@ -87,8 +87,7 @@ fn commit(world: &mut World, deed: &Deed, targets: &[String]) {
     match deed {
         Deed::Garbage { path, noise } => world.put(&target(path), noise.clone()),
         Deed::OwnKey { path } => {
-            let mut own = World { keys: keys(66), ..history() };
-            own.contents.objects.clear();
+            let mut own = World { keys: keys(66), ..World::new() };
             own.generation(5, 1, 99);
             let hold = own.hold(99);
             own.release(&hold, 99);
