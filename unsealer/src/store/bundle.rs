@@ -182,7 +182,9 @@ fn refused(fault: &OpenError) -> BundleFault {
     match fault {
         OpenError::Truncated => BundleFault::Truncated { length: None },
         OpenError::NoMatchingIdentity => BundleFault::NotForUs,
-        OpenError::TooLarge(_) | OpenError::NotAge | OpenError::Corrupt => BundleFault::Unreadable,
+        OpenError::TooLarge(_) | OpenError::NotAge | OpenError::Corrupt | OpenError::CrowdedHeader => {
+            BundleFault::Unreadable
+        }
     }
 }
 
