@@ -6,3 +6,4 @@ mod layers;
 mod objects;
 mod proxy;
 mod servers;
+mod vault_client;
