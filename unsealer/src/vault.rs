@@ -32,6 +32,7 @@ pub enum Product {
 
 /// `GET sys/seal-status`. Unknown fields are ignored, absent ones have the neutral value.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "the server's own fields")]
 pub struct SealStatus {
     /// The product that answered.
     pub product: Product,

@@ -11,7 +11,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// Bytes of one table read: some 6000 sockets. The kernel writes the listening ones first.
 const TABLE_BYTES: u64 = 1 << 20;
-/// `TCP_LISTEN`, as the table writes it (include/net/tcp_states.h).
+/// `TCP_LISTEN`, as the table writes it (`include/net/tcp_states.h`).
 const LISTENING: &str = "0A";
 
 /// One listening socket.

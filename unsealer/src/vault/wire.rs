@@ -166,7 +166,7 @@ impl Headers {
             if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
                 return None;
             }
-            middle.token = text.to_owned();
+            text.clone_into(&mut middle.token);
         }
         Some(Self(middle))
     }
