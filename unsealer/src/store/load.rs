@@ -40,11 +40,13 @@ pub async fn load(
 ) -> Result<Contents, ObjectError> {
     let entries = store.list(&vault.prefix(), ENTRY_LIMIT).await?;
     let known = known(previous);
-    let (records, others): (Vec<Entry>, Vec<Entry>) =
-        entries.into_iter().partition(|entry| named(entry, vault).is_some_and(|name| name.is_record() && !name.is_snapshot()));
+    let (records, others): (Vec<Entry>, Vec<Entry>) = entries
+        .into_iter()
+        .partition(|entry| named(entry, vault).is_some_and(|name| name.is_record() && !name.is_snapshot()));
     let mut contents = Contents { objects: read_records(store, vault, keys, records, &known).await };
     let wanted = wanted(&Reading::of(vault, &contents, cache, keys), vault, &others);
-    let (wanted, skipped): (Vec<Entry>, Vec<Entry>) = others.into_iter().partition(|entry| wanted.contains(&entry.path));
+    let (wanted, skipped): (Vec<Entry>, Vec<Entry>) =
+        others.into_iter().partition(|entry| wanted.contains(&entry.path));
     contents.objects.extend(read_all(store, wanted, SEALED_LIMIT as u64, &known).await);
     contents.objects.extend(skipped.into_iter().map(|entry| object(entry, Body::Skipped)));
     Ok(contents)
@@ -163,7 +165,8 @@ fn wanted(reading: &Reading, vault: &VaultName, others: &[Entry]) -> BTreeSet<St
         }
     }
     for stored in &reading.records {
-        if let (Name::RootTokenRecord { generation, id }, Record::RootToken(_)) = (&stored.name, &stored.payload.record) {
+        if let (Name::RootTokenRecord { generation, id }, Record::RootToken(_)) = (&stored.name, &stored.payload.record)
+        {
             wanted.insert(Name::RootToken { generation: *generation, id: id.clone() }.path(vault));
         }
     }

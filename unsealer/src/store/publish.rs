@@ -53,7 +53,9 @@ impl Refusal {
     pub fn hint(self) -> &'static str {
         match self {
             Self::OtherStoreKey => "give the store key these objects were signed with, or another prefix",
-            Self::RolledBack => "put the objects back with `unsealer store copy` from this host's cache, or find out who deleted them",
+            Self::RolledBack => {
+                "put the objects back with `unsealer store copy` from this host's cache, or find out who deleted them"
+            }
             Self::ConditionsIgnored => "use a store that honours If-None-Match, or a directory",
             Self::NumbersUsedUp => "find out who filled the store, or use another prefix",
         }

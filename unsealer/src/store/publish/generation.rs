@@ -83,7 +83,8 @@ impl Writer<'_> {
             Err(PublishError::Taken { path }) if ours => {
                 sealed = self.get(&name, SEALED_LIMIT).await?;
                 let there = open(&sealed, &head, identities).map_err(|_| PublishError::Taken { path: path.clone() })?;
-                if !there.same_shares(shares) || there.head.threshold != staging.threshold || there.head.total != total {
+                if !there.same_shares(shares) || there.head.threshold != staging.threshold || there.head.total != total
+                {
                     return Err(PublishError::Taken { path });
                 }
             }
@@ -91,8 +92,8 @@ impl Writer<'_> {
         }
         let bundle = if ours {
             let there = self.get(&name, SEALED_LIMIT).await?;
-            let there =
-                open(&there, &head, identities).map_err(|source| PublishError::NotOpened { path: path.clone(), source })?;
+            let there = open(&there, &head, identities)
+                .map_err(|source| PublishError::NotOpened { path: path.clone(), source })?;
             if !there.same_shares(shares) {
                 return Err(PublishError::NotReadBack { path });
             }

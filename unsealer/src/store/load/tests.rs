@@ -1,0 +1,150 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use async_trait::async_trait;
+use restore::objects::memory::{Fault, MemoryStore, Operation};
+
+use super::*;
+use crate::store::names::MarkKind;
+use crate::store::testing::{World, vault};
+use crate::store::view::{Standing, derive};
+
+fn world() -> World {
+    let mut world = World::new();
+    world.generation(1, 1, 1);
+    world.mark(1, MarkKind::Proven, 2);
+    world.hold(3);
+    world
+}
+
+fn stored(world: &World) -> MemoryStore {
+    let store = MemoryStore::new();
+    for object in &world.contents.objects {
+        store.put(object.path.clone(), object.bytes().cloned().unwrap_or_default().to_vec());
+    }
+    store
+}
+
+async fn loaded(store: &dyn ReadObjects, world: &World, previous: Option<&Contents>) -> Contents {
+    load(store, &vault(), &world.keys, &Contents::default(), previous)
+        .await
+        .unwrap_or_else(|fault| unreachable!("{fault}"))
+}
+
+#[tokio::test]
+async fn what_was_loaded_gives_the_view_of_what_stands_there() {
+    let world = world();
+    let contents = loaded(&stored(&world), &world, None).await;
+    let view = derive(&vault(), &contents, &world.keys, &Contents::default());
+    assert_eq!(view, world.view(&Contents::default()));
+}
+
+#[tokio::test]
+async fn a_store_that_cannot_be_listed_is_an_error_and_never_empty() {
+    let world = world();
+    let store = stored(&world);
+    store.inject(Operation::List, [Fault::Denied]);
+    let error = load(&store, &vault(), &world.keys, &Contents::default(), None).await;
+    assert_eq!(error.map_err(|error| error.kind), Err(ErrorKind::Denied));
+}
+
+#[tokio::test]
+async fn one_object_that_cannot_be_read_does_not_spoil_the_rest() {
+    let world = world();
+    let store = stored(&world);
+    store.inject(Operation::Get, [Fault::Denied]);
+    let contents = loaded(&store, &world, None).await;
+    let unread = contents.objects.iter().filter(|object| matches!(object.body, Body::Unread(_))).count();
+    assert_eq!((unread, contents.objects.len()), (1, 4));
+}
+
+#[tokio::test]
+async fn rubbish_is_not_kept_in_memory_and_large_objects_are_not_read() {
+    let world = world();
+    let store = stored(&world);
+    store.put("vaults/vault/holds/0123456789abcdef0123456789abcdef.json", vec![b'{'; 1000]);
+    store.put("vaults/vault/generations/2/manifest.1.json", vec![b' '; JSON_LIMIT + 1]);
+    for generation in 100..150 {
+        store.put(format!("vaults/vault/generations/{generation}/all.1.age"), vec![0; 1000]);
+    }
+    let contents = loaded(&store, &world, None).await;
+    let count = |wanted: fn(&Body) -> bool| contents.objects.iter().filter(|object| wanted(&object.body)).count();
+    assert_eq!(count(|body| matches!(body, Body::NotAuthentic(_))), 1);
+    assert_eq!(count(|body| matches!(body, Body::TooLarge)), 1);
+    assert_eq!(count(|body| matches!(body, Body::Skipped)), 50 - NOT_AUTHENTIC_LIMIT);
+    let view = derive(&vault(), &contents, &world.keys, &Contents::default());
+    assert_eq!(view.candidates[0], world.view(&Contents::default()).candidates[0]);
+    assert_eq!(view.candidates.len(), 1 + NOT_AUTHENTIC_LIMIT);
+    assert!(view.candidates[1..].iter().all(|candidate| candidate.standing == Standing::NotAuthentic));
+    assert_eq!(view.findings.len(), 52, "each is alarmed");
+}
+
+#[tokio::test]
+async fn a_listing_above_the_limit_is_an_error() {
+    let world = world();
+    let store = stored(&world);
+    for number in 0..ENTRY_LIMIT {
+        store.put(format!("vaults/vault/x/{number}"), "x");
+    }
+    let error = load(&store, &vault(), &world.keys, &Contents::default(), None).await;
+    assert_eq!(error.map_err(|error| error.kind), Err(ErrorKind::TooLarge));
+}
+
+#[tokio::test]
+async fn the_holds_alone_take_the_place_of_the_holds_loaded_before() {
+    let mut world = world();
+    let mut contents = loaded(&stored(&world), &world, None).await;
+    let hold = world.hold(4);
+    world.release(&hold, 5);
+    let holds = load_holds(&stored(&world), &vault(), &world.keys, None).await;
+    contents.replace_holds(&vault(), holds.unwrap_or_default());
+    let view = derive(&vault(), &contents, &world.keys, &Contents::default());
+    assert_eq!(view, world.view(&Contents::default()));
+    assert_eq!((view.holds.len(), view.releases.len()), (1, 1));
+}
+
+/// A store with tags, as S3 has them, that counts reads.
+struct Tagged {
+    store: MemoryStore,
+    reads: AtomicUsize,
+}
+
+#[async_trait]
+impl ReadObjects for Tagged {
+    async fn get(&self, path: &ObjectPath, limit_bytes: u64) -> Result<Vec<u8>, ObjectError> {
+        self.reads.fetch_add(1, Ordering::Relaxed);
+        self.store.get(path, limit_bytes).await
+    }
+
+    async fn list(&self, prefix: &str, limit_entries: usize) -> Result<Vec<Entry>, ObjectError> {
+        let mut entries = self.store.list(prefix, limit_entries).await?;
+        let contents = self.store.contents();
+        for entry in &mut entries {
+            entry.tag = contents.get(&entry.path).map(|bytes| crate::store::bundle::digest(bytes));
+        }
+        Ok(entries)
+    }
+
+    fn describe(&self) -> String {
+        "tagged memory".to_owned()
+    }
+}
+
+#[tokio::test]
+async fn what_did_not_change_is_not_read_again() {
+    let mut world = world();
+    let store = Tagged { store: stored(&world), reads: AtomicUsize::new(0) };
+    store.store.put("vaults/vault/intents/1.json", "{}");
+    let first = loaded(&store, &world, None).await;
+    assert_eq!(store.reads.swap(0, Ordering::Relaxed), 5);
+    let second = loaded(&store, &world, Some(&first)).await;
+    assert_eq!(store.reads.swap(0, Ordering::Relaxed), 0);
+    let view = |contents: &Contents| derive(&vault(), contents, &world.keys, &Contents::default());
+    assert_eq!(view(&second), view(&first));
+    let bundle = "vaults/vault/generations/1/all.1.age";
+    store.store.put(bundle, "other");
+    world.put(bundle, "other");
+    world.put("vaults/vault/intents/1.json", "{}");
+    let third = loaded(&store, &world, Some(&second)).await;
+    assert_eq!(store.reads.swap(0, Ordering::Relaxed), 1);
+    assert_eq!(derive(&vault(), &third, &world.keys, &Contents::default()), world.view(&Contents::default()));
+}
