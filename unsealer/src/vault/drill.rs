@@ -73,8 +73,13 @@ impl Drill<'_> {
         let started = self.start(family).await?;
         let outcome = self.judge(family, &started).await;
         let cancelled = self.cancel(family, &started.nonce).await;
-        let outcome = outcome?;
-        cancelled.map(|()| outcome)
+        match (outcome, cancelled) {
+            (Ok(outcome), cancelled) => cancelled.map(|()| outcome),
+            (Err(error), Ok(())) => Err(error),
+            (Err(error), Err(left)) => {
+                Err(VaultError { detail: format!("{}; {}", error.detail, left.detail), ..error })
+            }
+        }
     }
 
     fn fault(&self, call: Call, kind: VaultErrorKind, detail: &str) -> VaultError {
