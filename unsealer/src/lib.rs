@@ -8,6 +8,8 @@
 //! - [`status`]: what the daemon says of itself
 //! - [`shamir`]: whether shares belong together
 
+pub mod commands;
+pub mod error;
 pub mod init;
 pub mod opener;
 pub mod settings;

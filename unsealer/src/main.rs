@@ -1,2 +1,75 @@
-//! x
-fn main() {}
+//! `unsealer`: parse, log, run, exit status.
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use sops_tools::hardening::harden;
+use sops_tools::report::{ExitStatus, Failure};
+use sops_tools::terminal::{init_tracing, print_failure};
+use unsealer::commands;
+use unsealer::error;
+
+mod cli;
+
+use cli::Order;
+
+/// Wipes what libraries free: zeroizing only our own buffers leaves copies of theirs behind.
+#[global_allocator]
+static ALLOC: zeroizing_alloc::ZeroAlloc<std::alloc::System> = zeroizing_alloc::ZeroAlloc(std::alloc::System);
+
+fn main() -> ExitCode {
+    // Before any thread exists, and before any secret is read.
+    let hardening = harden();
+    let cli = match cli::Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    let output = cli.common.output;
+    init_tracing(cli.common.log_format, cli.common.verbose, &[]);
+    hardening.log();
+    match start(cli) {
+        Ok(()) => ExitCode::from(ExitStatus::Done.code()),
+        Err(failure) => {
+            print_failure(&failure, output);
+            ExitCode::from(failure.status.code())
+        }
+    }
+}
+
+fn start(cli: cli::Cli) -> Result<(), Failure> {
+    rustls::crypto::aws_lc_rs::default_provider()
+        .install_default()
+        .map_err(|_| error::unexpected("another TLS provider was installed first"))?;
+    let (setup, order) = cli.into_order()?;
+    match order {
+        Order::Run => Err(error::unexpected("`run` is not part of this build")),
+        Order::Init(_) => Err(error::unexpected("`init` is not part of this build")),
+        Order::Import(_) => Err(error::unexpected("`import` is not part of this build")),
+        Order::Export(_) => Err(error::unexpected("`export` is not part of this build")),
+        Order::Unseal(_) => Err(error::unexpected("`unseal` is not part of this build")),
+        Order::Gate(order) => wait_for(commands::gate::run(&setup, &order)),
+        Order::ConfigShow => commands::config::show(&setup),
+        Order::Completions(shell) => cli::pages::completions(shell),
+        Order::Man(folder) => cli::pages::man(folder.as_deref()),
+    }
+}
+
+/// One thread runs a command: the work is waiting, and a second stack would be a second place for secrets.
+fn wait_for(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| error::unexpected("the runtime does not start").cause(error))?;
+    let result = runtime.block_on(command);
+    // A look at a folder that hangs must not hold up the end.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+    result
+}
+
+/// Prints help and version, which end well, or what is wrong with the command line.
+fn usage(error: &clap::Error) -> ExitCode {
+    // A reader that went away cannot be told anything.
+    let _ = error.print();
+    let status = if error.use_stderr() { ExitStatus::Usage } else { ExitStatus::Done };
+    ExitCode::from(status.code())
+}

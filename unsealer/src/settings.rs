@@ -8,12 +8,13 @@
 mod address;
 mod fault;
 mod reader;
+pub mod show;
 
 pub mod source;
 mod validate;
 pub mod variables;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -21,7 +22,7 @@ use std::path::PathBuf;
 use sops_tools::custody::Recipient;
 use url::Url;
 
-pub use address::{AddressFault, server_address};
+pub use address::{AddressFault, plain_address, server_address};
 pub use fault::{Fault, Faults, Origin};
 pub use source::{Overrides, Sources};
 
@@ -30,6 +31,9 @@ pub const DEFAULT_LISTEN: &str = "127.0.0.1:9797";
 
 /// Region that requests are signed for when `store.region` is not set. S3 servers outside AWS accept it.
 pub const DEFAULT_REGION: &str = "us-east-1";
+
+/// Keys with a default.
+const DEFAULTED: [&str; 2] = ["listen", "store.region"];
 
 /// Everything a command may need to know, validated.
 #[derive(Debug, Clone)]
@@ -128,11 +132,9 @@ pub struct VaultSettings {
     pub nodes: Vec<Url>,
     /// Other members of the cluster, asked for seal-status and health alone, never sent a share.
     pub peers: Vec<Url>,
-    /// PEM file with the CA of nodes and peers.
+    /// PEM file with the CA of nodes and peers; must be there where one of them is https. The system's CAs are not asked.
     pub ca_file: Option<PathBuf>,
-    /// Name to expect in the certificate, where the address has another.
-    pub server_name: Option<String>,
-    /// User id that must own the listening socket of a loopback node; none = not checked.
+    /// User id that must own the listening socket of each node, all on loopback; none = not checked.
     pub server_uid: Option<u32>,
     /// File with a token; for drill and import on OpenBao, never needed by `run`.
     pub token_file: Option<PathBuf>,
@@ -170,6 +172,18 @@ pub struct Loaded {
     pub file: Option<PathBuf>,
     /// Keys that did not come from the file: the key's path and its origin.
     pub overridden: BTreeMap<String, Origin>,
+    /// Keys that nothing gave, so that their default is in force.
+    pub defaulted: BTreeSet<&'static str>,
+}
+
+impl Loaded {
+    /// Where the value under `key` came from, in words.
+    pub fn origin(&self, key: &str) -> String {
+        if self.defaulted.contains(key) {
+            return "default".to_owned();
+        }
+        fault::origin(&self.overridden, self.file.as_ref(), key).to_string()
+    }
 }
 
 /// Reads the file, lays variables and flags over it, and validates the whole.
@@ -179,7 +193,8 @@ pub struct Loaded {
 pub fn load(sources: &Sources<'_>) -> Result<Loaded, Faults> {
     let source = source::read(sources)?;
     let settings = validate::settings(&source)?;
-    Ok(Loaded { settings, file: source.file, overridden: source.overridden })
+    let defaulted = DEFAULTED.into_iter().filter(|key| !source.gives(key)).collect();
+    Ok(Loaded { settings, file: source.file, overridden: source.overridden, defaulted })
 }
 
 #[cfg(test)]

@@ -25,8 +25,11 @@ pub fn server_address(text: &str) -> Result<Url, AddressFault> {
     if url.scheme() == "http" && !is_loopback(&url) { Err(AddressFault::PlainHttp) } else { Ok(url) }
 }
 
-/// As [`server_address`], with plain http accepted everywhere: an S3 endpoint sees ciphertext alone.
-pub(super) fn plain_address(text: &str) -> Result<Url, AddressFault> {
+/// As [`server_address`], with plain http accepted everywhere: for who sees ciphertext or public words alone, as an S3 server does.
+///
+/// # Errors
+/// [`AddressFault`], which never repeats the text.
+pub fn plain_address(text: &str) -> Result<Url, AddressFault> {
     let url = Url::parse(text).map_err(|_| AddressFault::NotAnAddress)?;
     if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
         return Err(AddressFault::NotAnAddress);
@@ -39,7 +42,7 @@ pub(super) fn plain_address(text: &str) -> Result<Url, AddressFault> {
     if extra { Err(AddressFault::Extra) } else { Ok(url) }
 }
 
-fn is_loopback(url: &Url) -> bool {
+pub(super) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(address)) => address.is_loopback(),
         Some(Host::Ipv6(address)) => address.is_loopback(),

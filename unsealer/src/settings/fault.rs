@@ -1,5 +1,6 @@
 //! What is wrong with the settings, and where each value came from.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -26,6 +27,14 @@ impl fmt::Display for Origin {
             Self::Nowhere => f.write_str("no settings file"),
         }
     }
+}
+
+/// Where the value under `key` came from: what was laid over it or a section around it, else the file.
+pub(super) fn origin(overridden: &BTreeMap<String, Origin>, file: Option<&PathBuf>, key: &str) -> Origin {
+    let inside =
+        |over: &str| key.strip_prefix(over).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']));
+    let over = overridden.iter().find(|(over, _)| inside(over)).map(|(_, origin)| origin.clone());
+    over.unwrap_or_else(|| file.cloned().map_or(Origin::Nowhere, Origin::File))
 }
 
 /// One fault. Never holds the faulty value.

@@ -49,10 +49,16 @@ pub(super) struct Source {
 impl Source {
     /// Where the value under `key` came from.
     pub(super) fn origin(&self, key: &str) -> Origin {
-        let inside =
-            |over: &str| key.strip_prefix(over).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']));
-        let over = self.overridden.iter().find(|(over, _)| inside(over)).map(|(_, origin)| origin.clone());
-        over.unwrap_or_else(|| self.file.clone().map_or(Origin::Nowhere, Origin::File))
+        super::fault::origin(&self.overridden, self.file.as_ref(), key)
+    }
+
+    /// Whether anything gave `key`, at the root or one section below it.
+    pub(super) fn gives(&self, key: &str) -> bool {
+        let value = match key.split_once('.') {
+            None => self.tree.get(key),
+            Some((section, key)) => self.tree.get(section).and_then(|section| section.get(key)),
+        };
+        value.is_some_and(|value| !value.is_null())
     }
 }
 

@@ -198,6 +198,28 @@ fn a_file_asked_for_by_name_must_be_there() {
 }
 
 #[test]
+fn https_needs_a_ca_and_a_servers_user_a_loopback_address() {
+    let text = SMALL.replace("http://127.0.0.1:8200]", "https://vault:8200], serverUid: 100");
+    let keys: Vec<String> = faults(&text).into_iter().map(|(key, _)| key).collect();
+    assert_eq!(keys, ["vaults[0].caFile", "vaults[0].serverUid"]);
+}
+
+#[test]
+fn every_setting_in_force_is_shown_with_its_origin() {
+    let loaded = read_with(FULL, &[("UNSEALER_STATE_DIR", "/env")], &[]).unwrap();
+    let shown = show::shown(&loaded);
+    let find = |key: &str| {
+        shown.iter().find(|shown| shown.key == key).map(|shown| (shown.value.as_str(), shown.origin.as_str()))
+    };
+    assert_eq!(find("store.url"), Some(("s3://vault-shares/prod", "unsealer.yaml")));
+    assert_eq!(find("stateDir"), Some(("/env", "UNSEALER_STATE_DIR")));
+    assert_eq!(find("vaults[0].serverUid"), Some(("100", "unsealer.yaml")));
+    assert_eq!(find("store.secretKeyFile").map(|(_, origin)| origin), Some("unsealer.yaml"));
+    let loaded = read_with(SMALL, &[], &[]).unwrap();
+    assert!(show::shown(&loaded).iter().any(|shown| shown.key == "listen" && shown.origin == "default"));
+}
+
+#[test]
 fn a_folder_store_takes_no_s3_keys() {
     let text = SMALL.replace("file:///srv/store", "file:///srv/store, region: eu");
     assert_eq!(faults(&text), [("store.region".to_owned(), "has no meaning for a folder".to_owned())]);

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use sops_tools::custody::Recipient;
 use url::Url;
 
-use super::address::{plain_address, server_address};
+use super::address::{is_loopback, plain_address, server_address};
 use super::fault::Faults;
 use super::reader::{Notes, Section};
 use super::source::Source;
@@ -260,11 +260,16 @@ fn vault(section: &Section<'_>) -> Option<VaultSettings> {
     require_some(section, "nodes", &format!("a list of servers: {ADDRESS}"));
     let peers = addresses(section, "peers");
     let ca_file = section.path("caFile", "the path of a PEM file");
-    let server_name = section.text("serverName", "the name in the server's certificate");
     let server_uid = section.number("serverUid", 0..=u32::MAX - 1);
     let token_file: Option<PathBuf> = section.path("tokenFile", "the path of a file with a token");
+    if ca_file.is_none() && !section.has("caFile") && nodes.iter().chain(&peers).any(|url| url.scheme() == "https") {
+        section.fault("caFile", "is missing", "the CA of the https servers: the system's are not asked");
+    }
+    if server_uid.is_some() && !nodes.iter().all(is_loopback) {
+        section.fault("serverUid", "cannot be checked on another machine", "this key with loopback nodes alone");
+    }
     section.finish();
-    Some(VaultSettings { name: name?, nodes, peers, ca_file, server_name, server_uid, token_file })
+    Some(VaultSettings { name: name?, nodes, peers, ca_file, server_uid, token_file })
 }
 
 /// Notes a list that is absent or empty; what else may be wrong with it is noted by who reads it.
