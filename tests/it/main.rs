@@ -6,4 +6,5 @@ mod layers;
 mod objects;
 mod proxy;
 mod servers;
+mod testbed;
 mod vault_client;
