@@ -9,6 +9,7 @@
 //! - reading: [`load`] from a store, [`cache`] on this host; what was seen, then authenticated, then concluded:
 //!   [`contents`], [`reading`], [`view`]
 //! - writing: who gets which shares in [`custodians`], everything else in [`publish`]
+//! - upkeep: [`verify`], [`copy`], [`resign`]
 //!
 //! ```no_run
 //! # async fn example(objects: &dyn restore::objects::WriteObjects, keys: &sops_tools::custody::StoreKeys,
@@ -33,6 +34,7 @@
 pub mod bundle;
 pub mod cache;
 pub mod contents;
+pub mod copy;
 pub mod custodians;
 pub mod envelope;
 pub mod load;
@@ -40,6 +42,8 @@ pub mod names;
 pub mod publish;
 pub mod reading;
 pub mod records;
+pub mod resign;
 #[cfg(test)]
 mod testing;
+pub mod verify;
 pub mod view;

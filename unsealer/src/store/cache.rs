@@ -122,7 +122,7 @@ fn place(path: &Path, bytes: &[u8]) -> Result<Placed, FileError> {
 }
 
 /// Authentic records, and the sealed bytes whose digest one of them names.
-fn worth_keeping(vault: &VaultName, reading: &Reading) -> Vec<(String, Arc<Vec<u8>>)> {
+pub(super) fn worth_keeping(vault: &VaultName, reading: &Reading) -> Vec<(String, Arc<Vec<u8>>)> {
     let mut keep: Vec<(String, Arc<Vec<u8>>)> = Vec::new();
     for (generation, seal, manifest, _) in reading.manifests() {
         for entry in &manifest.custodians {

@@ -250,6 +250,29 @@ impl<'a> Writer<'a> {
         self.put_at(name, record, self.clock.now()).await
     }
 
+    /// Writes what an older key authenticates anew, under a fresh id and with its own time.
+    pub(super) async fn put_again(
+        &self,
+        old: &Name,
+        record: &Record,
+        at: Timestamp,
+        sealed: Option<&[u8]>,
+    ) -> Result<(), PublishError> {
+        let id = self.id();
+        let name = match old {
+            Name::Mark { generation, kind, .. } => Name::Mark { generation: *generation, kind: *kind, id },
+            Name::Superseded { generation, seal, .. } => Name::Superseded { generation: *generation, seal: *seal, id },
+            Name::Hold { .. } => Name::Hold { id },
+            Name::RootTokenRecord { generation, .. } => {
+                let token = Name::RootToken { generation: *generation, id: id.clone() };
+                self.create(&token, sealed.unwrap_or_default()).await?;
+                Name::RootTokenRecord { generation: *generation, id }
+            }
+            other => return Err(PublishError::Taken { path: other.path(self.vault) }),
+        };
+        self.put_at(&name, record.clone(), at).await
+    }
+
     async fn put_at(&self, name: &Name, record: Record, at: Timestamp) -> Result<(), PublishError> {
         let bytes = envelope::sign(self.vault, name, record, &self.id(), at, self.keys)?;
         self.create(name, &bytes).await

@@ -1,0 +1,105 @@
+//! `store verify`: everything that stands in the store, and whether the identities at hand open it.
+
+use std::collections::BTreeSet;
+
+use sops_tools::custody::{Identities, StoreKeys};
+use sops_tools::secret::Share;
+
+use super::bundle::{self, BundleFault, Place, number_of};
+use super::contents::Contents;
+use super::names::{CustodianName, Name, VaultName};
+use super::reading::Reading;
+use super::view::{Generation, Seal, Standing, StoreView, conclude};
+
+/// What a verification found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verification {
+    /// What the store offers, with all findings.
+    pub view: StoreView,
+    /// Every bundle that an authentic manifest names, by generation and seal.
+    pub bundles: Vec<BundleCheck>,
+    /// Generations of which the identities at hand open at least the threshold, and those of which they do not.
+    pub opens: Vec<(Generation, bool)>,
+}
+
+/// One bundle.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BundleCheck {
+    /// Path from `vaults/` on.
+    pub path: String,
+    /// Its generation.
+    pub generation: Generation,
+    /// Its seal number.
+    pub seal: Seal,
+    /// The custodian.
+    pub custodian: String,
+    /// Numbers of the shares inside, or why it was not opened. `None` when the object is not there.
+    pub opened: Option<Result<Vec<u8>, BundleFault>>,
+}
+
+impl BundleCheck {
+    /// Whether what stands there is wrong. Being sealed to others is not; one that is missing is a finding of the view, unless
+    /// a mark explains that it was pruned.
+    pub fn is_bad(&self) -> bool {
+        matches!(&self.opened, Some(Err(fault)) if *fault != BundleFault::NotForUs)
+    }
+}
+
+impl Verification {
+    /// Whether nothing is wrong: no finding, no bad bundle, no rollback, and every generation in use opens.
+    pub fn is_sound(&self) -> bool {
+        let in_use = |generation: &Generation| {
+            self.view.candidates.iter().any(|candidate| {
+                candidate.generation == *generation && matches!(candidate.standing, Standing::Proven | Standing::Staged)
+            })
+        };
+        self.view.findings.is_empty()
+            && !self.view.rolled_back
+            && !self.bundles.iter().any(BundleCheck::is_bad)
+            && self.opens.iter().all(|(generation, opens)| *opens || !in_use(generation))
+    }
+}
+
+/// Checks what was loaded. Opens every bundle: some milliseconds of CPU each, so call it where blocking is allowed.
+pub fn verify(
+    vault: &VaultName,
+    store: &Contents,
+    keys: &StoreKeys,
+    identities: &Identities,
+    cache: &Contents,
+) -> Verification {
+    let reading = Reading::of(vault, store, cache, keys);
+    let mut bundles = Vec::new();
+    let mut numbers: std::collections::BTreeMap<Generation, (u8, BTreeSet<u8>)> = std::collections::BTreeMap::new();
+    for (generation, seal, manifest, _) in reading.manifests() {
+        let known = numbers.entry(generation).or_insert((manifest.threshold, BTreeSet::new()));
+        for entry in &manifest.custodians {
+            let Ok(custodian) = CustodianName::new(&entry.name) else { continue };
+            let place = Place { vault: vault.clone(), generation, seal, custodian: custodian.clone() };
+            let name = Name::Bundle { generation, custodian, seal };
+            // What stands under the name is opened even where its digest is wrong: the fault says how it is wrong.
+            let copies = reading.sealed.get(&name).map(Vec::as_slice).unwrap_or_default();
+            let copy = copies.iter().find(|copy| copy.digest == entry.digest).or(copies.first());
+            let opened = copy.map(|copy| {
+                bundle::open(&copy.bytes, &place, Some(manifest), identities).map(|opened| {
+                    opened.shares.iter().map(|share: &Share| number_of(share, opened.head.total)).collect()
+                })
+            });
+            if let Some(Ok(opened)) = &opened {
+                known.1.extend::<&Vec<u8>>(opened);
+            }
+            bundles.push(BundleCheck {
+                path: name.path(vault),
+                generation,
+                seal,
+                custodian: entry.name.clone(),
+                opened,
+            });
+        }
+    }
+    let opens = numbers
+        .into_iter()
+        .map(|(generation, (threshold, numbers))| (generation, numbers.len() >= usize::from(threshold)))
+        .collect();
+    Verification { view: conclude(vault, &reading), bundles, opens }
+}
