@@ -5,6 +5,7 @@ pub mod export;
 pub mod gate;
 pub mod import;
 pub mod init;
+pub mod run;
 pub mod unseal;
 
 use std::path::PathBuf;

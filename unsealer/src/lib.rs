@@ -5,12 +5,17 @@
 //! - [`opener`]: one attempt to open one node
 //! - [`supervisor`]: what to do about a node, decided without doing it
 //! - [`settings`]: one file, validated, every fault in one report
+//! - [`daemon`]: `run`, with [`lifecycle`], the web pages of [`http`] and the series of [`metrics`]
 //! - [`status`]: what the daemon says of itself
 //! - [`shamir`]: whether shares belong together
 
 pub mod commands;
+pub mod daemon;
 pub mod error;
+pub mod http;
 pub mod init;
+pub mod lifecycle;
+pub mod metrics;
 pub mod opener;
 pub mod settings;
 pub mod shamir;

@@ -42,7 +42,7 @@ fn start(cli: cli::Cli) -> Result<(), Failure> {
         .map_err(|_| error::unexpected("another TLS provider was installed first"))?;
     let (setup, order) = cli.into_order()?;
     match order {
-        Order::Run => Err(error::unexpected("`run` is not part of this build")),
+        Order::Run => commands::run::run(&setup.load()?.settings),
         Order::Init(_) => Err(error::unexpected("`init` is not part of this build")),
         Order::Import(_) => Err(error::unexpected("`import` is not part of this build")),
         Order::Export(_) => Err(error::unexpected("`export` is not part of this build")),

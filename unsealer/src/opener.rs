@@ -61,6 +61,11 @@ pub trait Custody: Send + Sync {
     /// # Errors
     /// One line: what is wrong with the bundle and what to do. Says nothing of a share's content.
     fn open(&self, generation: Generation, bundle: &SealedBundle) -> Result<Vec<Share>, String>;
+
+    /// Fingerprint of the recipient whose identity opens, where there is one identity only.
+    fn recipient(&self) -> Option<String> {
+        None
+    }
 }
 
 /// Shares of one generation, opened.

@@ -76,8 +76,20 @@ pub struct Silence {
     pub initialised: Option<bool>,
 }
 
+/// `hold --local`: a wish written on this host, for times without a store.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct LocalHold {
+    /// Why, in the words of who set it.
+    pub reason: String,
+    /// Host that set it.
+    pub host: String,
+    /// When.
+    pub at: Timestamp,
+}
+
 /// What is known besides the node itself.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Facts {
     /// The Vault's name.
     pub vault: String,
@@ -89,12 +101,28 @@ pub struct Facts {
     pub store_fault: Option<String>,
     /// The generation with which this daemon has just seen the leader open.
     pub leader_opened_with: Option<Generation>,
-    /// Reason of a hold file on this host.
-    pub local_hold: Option<String>,
+    /// The hold file on this host.
+    pub local_hold: Option<LocalHold>,
     /// Time of the last `release --local` on this host.
     pub local_release: Option<Timestamp>,
     /// Grows whenever the identities of this daemon change.
     pub identity_epoch: u64,
+}
+
+impl Facts {
+    /// Before anything was read.
+    pub fn unknown(vault: &str) -> Self {
+        Self {
+            vault: vault.to_owned(),
+            place: Place::Remote,
+            view: None,
+            store_fault: None,
+            leader_opened_with: None,
+            local_hold: None,
+            local_release: None,
+            identity_epoch: 0,
+        }
+    }
 }
 
 /// What to do now.
@@ -137,7 +165,7 @@ pub fn step(state: State, observation: &Observation, facts: &Facts, now: Timesta
     } else if state.closed_since.is_none() {
         state.closed_since = Some(now);
     }
-    Decision { state, action, wake }
+    Decision { state, action, wake: Wake { after: wake.after.min(rhythm::LONGEST), ..wake } }
 }
 
 #[cfg(test)]

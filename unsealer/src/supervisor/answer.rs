@@ -17,9 +17,9 @@ use crate::vault::{Health, SealStatus, VaultErrorKind};
 type Next = (Action, Wake);
 
 /// A seal within this time of our own unseal is a broken variant or a colleague, not a wish to stay sealed.
-const OWN_UNSEAL: Duration = Duration::from_secs(60);
+const OWN_UNSEAL: Duration = Duration::from_mins(1);
 /// Progress of somebody else that stands this long is forgotten there (two unsealers must not reset each other for ever).
-const STALE_PROGRESS: Duration = Duration::from_secs(60);
+const STALE_PROGRESS: Duration = Duration::from_mins(1);
 /// A joiner opens 0.6 to 3 s after its last share; no second round before this.
 const JOINER_OPENS: Duration = Duration::from_secs(6);
 /// A restarted member says `initialized:false` for moments, a joiner until it has met its leader.
@@ -179,9 +179,9 @@ fn choose(state: &mut State, seal: &SealStatus, view: &StoreView, facts: &Facts,
         }
         // A stranger's share would complete a wrong set, and a wrong set wedges a joiner.
         if let Some(foreign) = &state.foreign {
-            let stale = passed(foreign.since, now) >= STALE_PROGRESS;
+            let stood = passed(foreign.since, now) >= STALE_PROGRESS;
             state.is(Condition::Joining, sentence::foreign_on_joiner(foreign.progress));
-            let action = if stale { Action::Reset } else { Action::Wait };
+            let action = if stood { Action::Reset } else { Action::Wait };
             return (action, rhythm::tight(Place::Remote, jitter));
         }
     }

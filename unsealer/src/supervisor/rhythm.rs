@@ -23,10 +23,11 @@ pub struct Wake {
 }
 
 /// No wait is longer.
-pub(super) const LONGEST: Duration = Duration::from_secs(75);
+pub(super) const LONGEST: Duration = Duration::from_secs(100);
 
-/// Slowest look at an open server: two requests each (seal-status, leader), so at most two a minute.
-const OPEN: Duration = Duration::from_secs(62);
+/// Slowest look at an open server. Each is two requests (seal-status, leader), and the held connection one in four minutes: together
+/// less than two a minute.
+const OPEN: Duration = Duration::from_secs(75);
 /// First look after it opened; doubles until [`OPEN`], so that active or standby is known soon.
 const SETTLING: Duration = Duration::from_millis(40);
 /// A server on this host that is down or sealed.
@@ -50,7 +51,7 @@ pub(super) fn soon() -> Wake {
 pub(super) fn tight(place: Place, jitter: u16) -> Wake {
     let after = match place {
         Place::Local => jittered(TIGHT, jitter),
-        Place::Remote => REMOTE.0 + (REMOTE.1 - REMOTE.0).mul_f64(f64::from(jitter) / f64::from(u16::MAX)),
+        Place::Remote => REMOTE.0 + REMOTE.1.saturating_sub(REMOTE.0).mul_f64(f64::from(jitter) / f64::from(u16::MAX)),
     };
     Wake { after, watch: false }
 }

@@ -17,7 +17,7 @@ use crate::vault::{SealStatus, VaultErrorKind};
 pub(super) type Words = (String, Option<String>);
 
 /// A closed snapshot restore still explains a seal for this long.
-const RESTORE_ECHO: Duration = Duration::from_secs(3600);
+const RESTORE_ECHO: Duration = Duration::from_hours(1);
 
 fn plain(message: impl Into<String>) -> Words {
     (message.into(), None)
@@ -187,9 +187,9 @@ pub(super) fn held(facts: &Facts, inferred: Option<&InferredHold>) -> Option<Wor
             format!("`unsealer release {}` ends the hold", facts.vault),
         ));
     }
-    if let Some(reason) = &facts.local_hold {
+    if let Some(hold) = &facts.local_hold {
         return Some(with(
-            format!("held by a file on this host: {reason}"),
+            format!("held since {} by a file on this host: {}", hold.at, hold.reason),
             format!("`unsealer release --local {}` on this host ends the hold", facts.vault),
         ));
     }

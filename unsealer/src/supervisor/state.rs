@@ -72,6 +72,7 @@ pub(super) struct ForeignProgress {
 }
 
 /// Everything remembered of one node.
+#[expect(clippy::struct_excessive_bools, reason = "independent facts about a node; every combination occurs")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct State {
     /// The state by name.
@@ -179,7 +180,7 @@ impl State {
 
     /// A clock that was set back must not make a back-off or a wait endless.
     pub(super) fn clock_went_back(&mut self, now: Timestamp) {
-        let limit = later(now, Duration::from_secs(1200));
+        let limit = later(now, Duration::from_mins(20));
         if self.back_off.as_ref().is_some_and(|back_off| back_off.until > limit) {
             self.back_off = None;
         }
