@@ -5,6 +5,7 @@ mod custody;
 mod layers;
 mod objects;
 mod proxy;
+mod run;
 mod servers;
 mod testbed;
 mod vault_client;
