@@ -33,8 +33,8 @@ async fn children_die_with_a_test_that_is_killed() {
         .start(&folder.join("doomed.log"));
     let pid: u32 = wait::for_some(LIMIT, "the child of the doomed test", async || {
         let names = std::fs::read_dir(folder.path()).map_err(|error| error.to_string())?;
-        let names = names.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-        names.filter_map(|name| name.strip_prefix("pid.")?.parse().ok()).next().ok_or_else(|| "none yet".to_owned())
+        let mut names = names.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+        names.find_map(|name| name.strip_prefix("pid.")?.parse().ok()).ok_or_else(|| "none yet".to_owned())
     })
     .await;
     assert!(runs(pid), "the child runs while its parent does");

@@ -111,7 +111,7 @@ impl Site {
 
     /// Initialises a Vault with 5 shares, 3 of them needed, and no root token kept.
     pub async fn init(&self, vault: &str) -> Output {
-        let arguments = ["init", vault, "--shares", "5", "--threshold", "3", "--discard-root-token"];
+        let arguments = ["init", "--vault", vault, "--shares", "5", "--threshold", "3", "--discard-root-token"];
         self.command(&arguments).await
     }
 
