@@ -3,6 +3,7 @@
 mod age;
 mod custody;
 mod layers;
+mod object_access;
 mod objects;
 mod proxy;
 mod run;

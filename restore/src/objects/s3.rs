@@ -9,13 +9,13 @@ mod credentials;
 mod fault;
 mod listing;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::primitives::ByteStream;
-use aws_smithy_async::time::{SharedTimeSource, SystemTimeSource};
-use jiff::Timestamp;
+use sops_tools::clock::{Clock, System};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::create::{self, CreateOnce};
@@ -38,11 +38,11 @@ pub const LEAST_RATE: u64 = 64 * 1024;
 const CHECK_GRACE: Duration = Duration::from_secs(3);
 
 /// One bucket, below a prefix.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct S3Store {
     client: aws_sdk_s3::Client,
     location: S3Location,
-    time_source: SharedTimeSource,
+    clock: Arc<dyn Clock>,
 }
 
 impl S3Store {
@@ -52,14 +52,14 @@ impl S3Store {
     /// Every fault of the files, each with its setting: a CA or key file that cannot be read or used, and https
     /// without a CA file on a system that has no authorities of its own.
     pub fn open(location: S3Location) -> Result<Self, Vec<LocationFault>> {
-        Self::open_with_time(location, SharedTimeSource::new(SystemTimeSource::new()))
+        Self::open_with_clock(location, Arc::new(System))
     }
 
-    /// As [`open`](Self::open), signing requests for the time of `time_source`.
+    /// As [`open`](Self::open), signing requests for the time of `clock`.
     ///
     /// # Errors
     /// As [`open`](Self::open).
-    pub fn open_with_time(location: S3Location, time_source: SharedTimeSource) -> Result<Self, Vec<LocationFault>> {
+    pub fn open_with_clock(location: S3Location, clock: Arc<dyn Clock>) -> Result<Self, Vec<LocationFault>> {
         let keys = KeyFiles::new(location.access_key_file.clone(), location.secret_key_file.clone());
         let mut faults = Vec::new();
         if let Err(problem) = keys.check_access_key() {
@@ -70,9 +70,9 @@ impl S3Store {
         }
         let pem = trust(&location).map_err(|problem| faults.push(LocationFault::new("caFile", problem)));
         let (Ok(pem), true) = (pem, faults.is_empty()) else { return Err(faults) };
-        let client = client::build(&location, pem, keys, time_source.clone())
+        let client = client::build(&location, pem, keys, Arc::clone(&clock))
             .map_err(|problem| vec![LocationFault::new("endpoint", problem)])?;
-        Ok(Self { client, location, time_source })
+        Ok(Self { client, location, clock })
     }
 
     fn key(&self, name: &str) -> String {
@@ -80,10 +80,6 @@ impl S3Store {
             "" => name.to_owned(),
             prefix => format!("{prefix}/{name}"),
         }
-    }
-
-    fn now(&self) -> Timestamp {
-        Timestamp::try_from(self.time_source.now()).unwrap_or(Timestamp::UNIX_EPOCH)
     }
 
     fn error(&self, operation: &'static str, name: &str, verdict: Verdict) -> ObjectError {
@@ -99,7 +95,7 @@ impl S3Store {
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
-        self.error(operation, name, Evidence::of(error, self.now()).judge())
+        self.error(operation, name, Evidence::of(error, self.clock.now()).judge())
     }
 
     fn plain(&self, operation: &'static str, name: &str, kind: ErrorKind, detail: impl Into<String>) -> ObjectError {

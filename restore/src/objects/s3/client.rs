@@ -4,28 +4,48 @@
 //! because they cover neither a broken body nor a write whose answer was lost; its time-outs do not cover the body
 //! either, so each attempt runs under a deadline of ours.
 
+use std::fmt;
+use std::sync::Arc;
+use std::time::SystemTime;
+
 use aws_sdk_s3::config::{
     AppName, BehaviorVersion, IdentityCache, Region, RequestChecksumCalculation, ResponseChecksumValidation,
     StalledStreamProtectionConfig,
 };
-use aws_smithy_async::time::SharedTimeSource;
+use aws_smithy_async::time::TimeSource;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
+use sops_tools::clock::Clock;
 
 use super::credentials::KeyFiles;
 use super::{CHECK_GRACE, CONNECT};
 use crate::objects::location::{Checksums, S3Location};
+
+/// The time that requests are signed for.
+struct Signing(Arc<dyn Clock>);
+
+impl TimeSource for Signing {
+    fn now(&self) -> SystemTime {
+        self.0.now().into()
+    }
+}
+
+impl fmt::Debug for Signing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Signing")
+    }
+}
 
 /// Builds the client; `pem` is the exclusive trust, `None` for plain http or the system's roots.
 pub(super) fn build(
     location: &S3Location,
     pem: Option<Vec<u8>>,
     keys: KeyFiles,
-    time_source: SharedTimeSource,
+    clock: Arc<dyn Clock>,
 ) -> Result<aws_sdk_s3::Client, String> {
     let trust = match pem {
         Some(pem) => TrustStore::empty().with_pem_certificate(pem),
@@ -56,7 +76,7 @@ pub(super) fn build(
         // A request is signed for our own time. With the correction whoever answers could choose the time for
         // which the next request is signed, and a wrong clock would stay unseen.
         .disable_clock_skew_correction(true)
-        .time_source(time_source)
+        .time_source(Signing(clock))
         .app_name(AppName::new("unsealer").map_err(|error| error.to_string())?);
     config.set_endpoint_url(location.endpoint.as_ref().map(|url| url.as_str().trim_end_matches('/').to_owned()));
     Ok(aws_sdk_s3::Client::from_conf(config.build()))
