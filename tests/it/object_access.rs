@@ -1,5 +1,5 @@
 //! Our object access on a real S3 server, and on that server behind a proxy that breaks what passes.
-#![expect(clippy::unwrap_used, reason = "test")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "test")]
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -193,7 +193,7 @@ async fn under(mode: Mode, port: u16) -> (Mode, Result<usize, ErrorKind>, Result
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_fault_ends_in_time_and_is_never_taken_for_absence() {
     let weed = Weed::start().await;
-    weed.bucket(ADMIN).put("some/prefix/read", &[7; 60_000]).await;
+    weed.bucket(ADMIN).put("some/prefix/read", &vec![7; 60_000]).await;
     let away = Err(ErrorKind::Unavailable);
     let mut cases = JoinSet::new();
     for mode in [
