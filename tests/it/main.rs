@@ -8,5 +8,6 @@ mod objects;
 mod proxy;
 mod run;
 mod servers;
+mod store;
 mod testbed;
 mod vault_client;

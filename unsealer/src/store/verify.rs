@@ -103,3 +103,87 @@ pub fn verify(
         .collect();
     Verification { view: conclude(vault, &reading), bundles, opens }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::bundle::{BundleHead, digest, make};
+    use crate::store::records::{ALGORITHM, Manifest, ManifestCustodian, Record};
+    use crate::store::testing::{World, share, time, vault};
+
+    const BUNDLE: &str = "vaults/vault/generations/1/all.1.age";
+
+    /// One generation whose bundle really opens.
+    fn world(identities: &Identities) -> World {
+        let mut world = World::new();
+        let head = BundleHead {
+            vault: vault(),
+            generation: Generation(1),
+            seal: Seal(1),
+            custodian: CustodianName::all(),
+            threshold: 2,
+            total: 2,
+            created: time(1),
+        };
+        let shares = [share(5, 1), share(6, 1)];
+        let sealed = make(&head, &[&shares[0], &shares[1]], &identities.to_recipients());
+        let sealed = sealed.unwrap_or_else(|fault| unreachable!("{fault}"));
+        let entry = ManifestCustodian {
+            name: "all".to_owned(),
+            recipients: Vec::new(),
+            share_numbers: vec![5, 6],
+            digest: digest(&sealed),
+            size: sealed.len() as u64,
+        };
+        let manifest = Manifest {
+            shares: 2,
+            threshold: 2,
+            algorithm: ALGORITHM.to_owned(),
+            custodians: vec![entry],
+            created: time(1),
+            tool_version: "0".to_owned(),
+        };
+        world.put(BUNDLE, sealed);
+        world.record(&Name::Manifest { generation: Generation(1), seal: Seal(1) }, Record::Manifest(manifest), 1);
+        world
+    }
+
+    fn verified(world: &World, identities: &Identities) -> Verification {
+        verify(&vault(), &world.contents, &world.keys, identities, &Contents::default())
+    }
+
+    #[test]
+    fn a_sound_store_is_sound_and_says_what_opens() {
+        let identities = Identities::generate();
+        let found = verified(&world(&identities), &identities);
+        assert!(found.is_sound());
+        assert_eq!(found.bundles[0].opened, Some(Ok(vec![5, 6])));
+        assert_eq!(found.opens, [(Generation(1), true)]);
+    }
+
+    #[test]
+    fn a_bundle_sealed_to_others_is_not_bad_but_the_generation_does_not_open() {
+        let found = verified(&world(&Identities::generate()), &Identities::generate());
+        assert_eq!(found.bundles[0].opened, Some(Err(BundleFault::NotForUs)));
+        assert!(!found.bundles[0].is_bad());
+        assert!(!found.is_sound());
+    }
+
+    #[test]
+    fn a_truncated_or_missing_bundle_is_named() {
+        let identities = Identities::generate();
+        let mut world = world(&identities);
+        let bytes =
+            world.contents.objects.iter().find(|object| object.path == BUNDLE).and_then(|object| object.bytes());
+        let short = bytes.map(|bytes| bytes[..bytes.len() - 1].to_vec()).unwrap_or_default();
+        world.put(BUNDLE, short);
+        let found = verified(&world, &identities);
+        assert!(matches!(found.bundles[0].opened, Some(Err(BundleFault::Truncated { .. }))));
+        assert!(found.bundles[0].is_bad() && !found.is_sound());
+        world.remove(BUNDLE);
+        let found = verified(&world, &identities);
+        assert_eq!(found.bundles[0].opened, None);
+        assert_eq!(found.view.findings.iter().map(|finding| finding.class).collect::<Vec<_>>(), ["missing-bundle"]);
+        assert!(!found.is_sound());
+    }
+}
