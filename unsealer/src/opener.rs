@@ -131,15 +131,32 @@ pub async fn attempt(
             refused.push((generation, Refusal::TooFewShares(too_few(&opened, threshold))));
             continue;
         }
-        match send_generation(node, &opened.shares, threshold, &mut progress).await {
-            Round::Opened => return Outcome::Opened { generation },
-            Round::Pending => return Outcome::Pending { generation },
-            Round::AlreadyOpen => return Outcome::AlreadyOpen,
-            Round::Refused(refusal) => refused.push((generation, refusal)),
-            Round::Failed(error) => return Outcome::Interrupted { kind: error.kind, detail: error.detail },
+        match send(node, generation, &opened.shares, threshold, &mut progress).await {
+            Outcome::Failed(one) => refused.extend(one),
+            other => return other,
         }
     }
     Outcome::Failed(refused)
+}
+
+/// Sends shares of one generation that are at hand in clear. `progress` is the server's and stays current.
+///
+/// # Cancel safety
+/// As [`attempt`].
+pub async fn send(
+    node: &dyn Node,
+    generation: Generation,
+    shares: &[Share],
+    threshold: u8,
+    progress: &mut u8,
+) -> Outcome {
+    match send_generation(node, shares, threshold, progress).await {
+        Round::Opened => Outcome::Opened { generation },
+        Round::Pending => Outcome::Pending { generation },
+        Round::AlreadyOpen => Outcome::AlreadyOpen,
+        Round::Refused(refusal) => Outcome::Failed(vec![(generation, refusal)]),
+        Round::Failed(error) => Outcome::Interrupted { kind: error.kind, detail: error.detail },
+    }
 }
 
 async fn decrypt(candidate: Candidate, custody: Arc<dyn Custody>) -> Result<OpenedShares, String> {

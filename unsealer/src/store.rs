@@ -25,7 +25,7 @@
 //! let writer = publish::Writer::new(objects, &vault, keys, &System, &System);
 //! writer.probe().await?;
 //! let generation = view.next_generation.ok_or(publish::Refusal::NumbersUsedUp)?;
-//! let staging = publish::Staging { generation: view::Generation(generation), seal: view::Seal(1), shares, threshold: 3,
+//! let staging = publish::Staging { generation: view::Generation(generation), seal: view::Seal(1), shares, total: 5, threshold: 3,
 //!     custody, created: System.now() };
 //! let staged = writer.stage(&staging, identities).await?; // read back and opened
 //! # Ok(()) }

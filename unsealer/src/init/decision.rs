@@ -117,12 +117,11 @@ pub fn decide(facts: &Facts<'_>, wish: &Wish) -> Result<Step, Failure> {
         (None, None, Server::Uninitialised) => begin(facts, wish),
         (None, None, Server::Initialised { .. }) => Err(needs_import(facts)),
         (None, Some(newest), Server::Initialised { .. }) => done_or_unproven(facts, newest),
-        (None, Some(newest), Server::Uninitialised) => Err(not_restored(facts, newest)),
         (Some(intent), None, server) => open_intent_without_bundle(facts, wish, intent, server),
         (Some(intent), Some(newest), Server::Initialised { .. }) => {
             Ok(Step::Finish { intent: intent.number, generation: newest.generation })
         }
-        (Some(_), Some(newest), Server::Uninitialised) => Err(not_restored(facts, newest)),
+        (_, Some(newest), Server::Uninitialised) => Err(not_restored(facts, newest)),
     }
 }
 

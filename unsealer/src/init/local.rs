@@ -5,8 +5,7 @@
 //! init-<n>.sent          before the init call is sent
 //! init-<n>.sealed.json   the sealed copy: ciphertext of everything init still has to store
 //! ```
-//! The sealed copy holds the very bytes that go into the store, so it can be published without opening anything, and a
-//! publication that was cut off is repeated with equal bytes. The root token in it is sealed to the offline recipients.
+//! The sealed copy is a bundle with all shares, sealed to every recipient, and the root token, sealed to the offline ones.
 
 use std::path::{Path, PathBuf};
 
@@ -17,35 +16,14 @@ use sops_tools::clock::Timestamp;
 use sops_tools::files::{self, FileError, FileErrorKind, OWNER_ONLY};
 
 use super::decision::LocalRecord;
+use crate::store::bundle::BundleHead;
 
-/// Largest sealed copy that is read: 32 bundles of 64 KiB as base64, with the manifest.
-const COPY_LIMIT_BYTES: usize = 4 * 1024 * 1024;
+/// Largest sealed copy that is read: a bundle and a sealed token of 64 KiB each, as base64, with the text around them.
+const COPY_LIMIT_BYTES: usize = 256 * 1024;
 
 const FORMAT: &str = "unsealer sealed copy v1";
 
-/// One sealed bundle on its way into the store.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct CopiedBundle {
-    /// Who holds it.
-    pub custodian: String,
-    /// The ciphertext, base64.
-    sealed: String,
-}
-
-impl CopiedBundle {
-    /// Of ciphertext.
-    pub fn new(custodian: &str, sealed: &[u8]) -> Self {
-        Self { custodian: custodian.to_owned(), sealed: STANDARD.encode(sealed) }
-    }
-
-    /// The ciphertext; `None` where the text is no base64.
-    pub fn sealed(&self) -> Option<Vec<u8>> {
-        STANDARD.decode(&self.sealed).ok()
-    }
-}
-
-/// Ciphertext of everything an init has to store.
+/// What init has to store, as ciphertext.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SealedCopy {
@@ -54,44 +32,45 @@ pub struct SealedCopy {
     pub vault: String,
     /// The intent it belongs to.
     pub intent: u32,
-    /// The generation it becomes.
+    /// The generation it becomes: the number the sealed text says.
     pub generation: u32,
-    /// The seal number.
-    pub seal: u32,
-    /// The manifest's exact bytes: an authenticated envelope.
-    pub manifest: String,
-    /// The bundles' exact bytes.
-    pub bundles: Vec<CopiedBundle>,
+    /// Shares in all.
+    pub shares: u8,
+    /// Shares needed.
+    pub threshold: u8,
+    /// When Vault answered.
+    pub created: Timestamp,
+    /// A sealed bundle with all shares, base64.
+    sealed_shares: String,
     /// The root token, sealed to the offline recipients, base64; none when it was not kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    root_token: Option<String>,
+    sealed_root_token: Option<String>,
 }
 
 impl SealedCopy {
-    /// Puts the pieces together.
-    pub fn new(
-        vault: &str,
-        intent: u32,
-        (generation, seal): (u32, u32),
-        manifest: String,
-        bundles: Vec<CopiedBundle>,
-        root_token: Option<&[u8]>,
-    ) -> Self {
+    /// Puts the pieces together; `head` is what the bundle says of itself.
+    pub fn new(head: &BundleHead, intent: u32, sealed_shares: &[u8], sealed_root_token: Option<&[u8]>) -> Self {
         Self {
             format: FORMAT.to_owned(),
-            vault: vault.to_owned(),
+            vault: head.vault.as_str().to_owned(),
             intent,
-            generation,
-            seal,
-            manifest,
-            bundles,
-            root_token: root_token.map(|sealed| STANDARD.encode(sealed)),
+            generation: head.generation.0,
+            shares: head.total,
+            threshold: head.threshold,
+            created: head.created,
+            sealed_shares: STANDARD.encode(sealed_shares),
+            sealed_root_token: sealed_root_token.map(|sealed| STANDARD.encode(sealed)),
         }
     }
 
+    /// The shares' ciphertext; `None` where the text is no base64.
+    pub fn sealed_shares(&self) -> Option<Vec<u8>> {
+        STANDARD.decode(&self.sealed_shares).ok()
+    }
+
     /// The root token's ciphertext.
-    pub fn root_token(&self) -> Option<Vec<u8>> {
-        self.root_token.as_ref().and_then(|text| STANDARD.decode(text).ok())
+    pub fn sealed_root_token(&self) -> Option<Vec<u8>> {
+        self.sealed_root_token.as_ref().and_then(|text| STANDARD.decode(text).ok())
     }
 
     /// Reads a sealed copy from a file, as `--publish FILE` names one.
@@ -164,6 +143,13 @@ impl LocalRecords {
         }
     }
 
+    /// Whether this host has any record of an init of this Vault.
+    pub fn any(&self) -> bool {
+        std::fs::read_dir(&self.folder).is_ok_and(|mut entries| {
+            entries.any(|entry| entry.is_ok_and(|entry| entry.file_name().to_string_lossy().starts_with("init-")))
+        })
+    }
+
     /// Before the intent is stored.
     ///
     /// # Errors
@@ -179,6 +165,17 @@ impl LocalRecords {
     /// The file system's: then the call must not be sent.
     pub fn write_sent(&self, intent: u32, time: Timestamp) -> Result<(), FileError> {
         keep_existing(files::create_new(&self.file(intent, "sent"), format!("{time}\n").as_bytes(), OWNER_ONLY))
+    }
+
+    /// After the server refused the connection: the call never left.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub fn unsend(&self, intent: u32) -> Result<(), FileError> {
+        match files::remove(&self.file(intent, "sent")) {
+            Err(error) if error.kind() != FileErrorKind::Absent => Err(error),
+            _ => Ok(()),
+        }
     }
 
     /// After the answer. Replaces one of the same intent (its number was taken by somebody else).
@@ -239,10 +236,20 @@ fn keep_existing(result: Result<(), FileError>) -> Result<(), FileError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::names::{CustodianName, VaultName};
+    use crate::store::view::{Generation, Seal};
 
     fn copy() -> SealedCopy {
-        let bundles = vec![CopiedBundle::new("all", b"age-encryption.org/v1 x")];
-        SealedCopy::new("main", 1, (1, 1), "{}".into(), bundles, Some(b"sealed token"))
+        let head = BundleHead {
+            vault: VaultName::new("main").unwrap(),
+            generation: Generation(1),
+            seal: Seal(1),
+            custodian: CustodianName::all(),
+            threshold: 3,
+            total: 5,
+            created: Timestamp::UNIX_EPOCH,
+        };
+        SealedCopy::new(&head, 1, b"sealed shares", Some(b"sealed token"))
     }
 
     #[test]
@@ -271,8 +278,8 @@ mod tests {
         records.write_copy(&copy()).unwrap();
         let read = SealedCopy::read(&records.copy_path(1)).unwrap();
         assert_eq!(read, copy());
-        assert_eq!(read.root_token().unwrap(), b"sealed token");
-        assert_eq!(read.bundles[0].sealed().unwrap(), b"age-encryption.org/v1 x");
+        assert_eq!(read.sealed_root_token().unwrap(), b"sealed token");
+        assert_eq!(read.sealed_shares().unwrap(), b"sealed shares");
         let other = folder.path().join("other");
         files::create_new(&other, b"{\"format\":\"x\"}", OWNER_ONLY).unwrap();
         assert!(matches!(SealedCopy::read(&other), Err(LocalError::NotACopy(_))));

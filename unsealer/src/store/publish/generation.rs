@@ -19,8 +19,10 @@ pub struct Staging<'s> {
     pub generation: Generation,
     /// 1 for a new generation.
     pub seal: Seal,
-    /// All shares, in any order.
+    /// The shares at hand, in any order: all of them, or (import) as many as there still are.
     pub shares: &'s [Share],
+    /// Shares that exist, as the server says.
+    pub total: u8,
     /// Shares needed.
     pub threshold: u8,
     /// Who gets which; checked by the caller with [`Custody::check`].
@@ -63,7 +65,7 @@ impl Writer<'_> {
         shares: &[&Share],
         identities: &Identities,
     ) -> Result<(ManifestCustodian, Option<OpenedBundle>), PublishError> {
-        let total = total(staging);
+        let total = staging.total;
         let head = BundleHead {
             vault: self.vault.clone(),
             generation: staging.generation,
@@ -110,7 +112,7 @@ impl Writer<'_> {
         custodians: Vec<ManifestCustodian>,
     ) -> Result<Manifest, PublishError> {
         let manifest = Manifest {
-            shares: total(staging),
+            shares: staging.total,
             threshold: staging.threshold,
             algorithm: ALGORITHM.to_owned(),
             custodians,
@@ -145,11 +147,6 @@ fn open(sealed: &[u8], head: &BundleHead, identities: &Identities) -> Result<Ope
 
 fn bundle_name(staging: &Staging<'_>, custodian: &Custodian) -> Name {
     Name::Bundle { generation: staging.generation, custodian: custodian.name.clone(), seal: staging.seal }
-}
-
-/// More shares than 255 do not exist; the bundle's own check refuses what does not fit.
-fn total(staging: &Staging<'_>) -> u8 {
-    u8::try_from(staging.shares.len()).unwrap_or(u8::MAX)
 }
 
 fn entry(custodian: &Custodian, shares: &[&Share], total: u8, sealed: &[u8]) -> ManifestCustodian {

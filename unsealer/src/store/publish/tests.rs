@@ -37,6 +37,7 @@ impl Site {
 
     async fn stage(&self, store: &MemoryStore, generation: u32, shares: &[Share]) -> Result<Staged, PublishError> {
         let staging = Staging {
+            total: u8::try_from(shares.len()).unwrap(),
             generation: Generation(generation),
             seal: Seal(1),
             shares,

@@ -1,0 +1,138 @@
+//! Break glass: the shares in clear, opened by hand with an offline identity. Needs no store key and no server.
+
+use restore::objects::{ObjectPath, ReadObjects};
+use sops_tools::custody::{Identities, SEALED_LIMIT, StoreKeys};
+use sops_tools::report::{ExitStatus, Failure};
+
+use crate::store::bundle::{self, OpenedBundle, Place};
+use crate::store::contents::Contents;
+use crate::store::load::{ENTRY_LIMIT, load};
+use crate::store::names::{CustodianName, Name, VaultName};
+use crate::store::view::{Generation, Seal, derive};
+
+/// What was opened.
+pub struct Exported {
+    /// The bundles that opened, of one generation.
+    pub bundles: Vec<OpenedBundle>,
+    /// Whether an authentic manifest names the generation; `None` without a store key to tell.
+    pub authentic: Option<bool>,
+    /// What did not open, one line each.
+    pub faults: Vec<String>,
+}
+
+impl Exported {
+    /// Distinct shares in all.
+    pub fn share_count(&self) -> usize {
+        self.bundles.iter().map(|bundle| bundle.shares.len()).sum()
+    }
+}
+
+/// Opens the bundles of `generation`; without one, of the current generation where `keys` tell it, else of the newest that opens.
+///
+/// # Errors
+/// `Absent` where no bundle stands, `Integrity` where none opens, and what the store says.
+pub async fn export(
+    store: &dyn ReadObjects,
+    vault: &VaultName,
+    keys: Option<&StoreKeys>,
+    identities: &Identities,
+    generation: Option<Generation>,
+) -> Result<Exported, Failure> {
+    let found = bundles(store, vault).await?;
+    if found.is_empty() {
+        return Err(Failure::new(ExitStatus::Absent, "no-bundle", format!("{vault}: no sealed bundle stands in the store"))
+            .hint("check store.url and the Vault's name; a cache directory of a daemon is a store as well: --store-url file:///…/cache"));
+    }
+    let (current, authentic) = standing(store, vault, keys).await;
+    let mut generations: Vec<Generation> = found.iter().map(|(generation, _, _)| *generation).collect();
+    generations.sort_unstable();
+    generations.dedup();
+    generations.reverse();
+    if let Some(first) = generation.or(current) {
+        generations.retain(|one| *one == first || generation.is_none());
+        generations.sort_by_key(|one| *one != first);
+    }
+    let mut faults = Vec::new();
+    for generation in generations {
+        let bundles = open_generation(store, vault, &found, generation, identities, &mut faults).await?;
+        if !bundles.is_empty() {
+            let authentic = authentic.as_ref().map(|known| known.contains(&generation));
+            return Ok(Exported { bundles, authentic, faults });
+        }
+    }
+    let mut failure =
+        Failure::new(ExitStatus::Integrity, "bundle-closed", format!("{vault}: no bundle opens with this identity"));
+    failure.causes = faults;
+    Err(failure.hint(
+        "give the identity of one of the recipients with --identity FILE; `unsealer status` shows their fingerprints",
+    ))
+}
+
+type Found = (Generation, Seal, CustodianName);
+
+async fn bundles(store: &dyn ReadObjects, vault: &VaultName) -> Result<Vec<Found>, Failure> {
+    let entries = store.list(&vault.prefix(), ENTRY_LIMIT).await?;
+    let mut found: Vec<Found> = entries
+        .iter()
+        .filter_map(|entry| match Name::parse(&entry.path) {
+            Ok((_, Name::Bundle { generation, custodian, seal })) => Some((generation, seal, custodian)),
+            _ => None,
+        })
+        .collect();
+    found.sort_by_key(|(generation, seal, _)| std::cmp::Reverse((*generation, *seal)));
+    Ok(found)
+}
+
+/// What the store key tells, where there is one. A store that cannot be asked here does not stand in the way of break glass.
+async fn standing(
+    store: &dyn ReadObjects,
+    vault: &VaultName,
+    keys: Option<&StoreKeys>,
+) -> (Option<Generation>, Option<Vec<Generation>>) {
+    let Some(keys) = keys else { return (None, None) };
+    match load(store, vault, keys, &Contents::default(), None).await {
+        Ok(contents) => {
+            let view = derive(vault, &contents, keys, &Contents::default());
+            let authentic =
+                view.candidates.iter().filter(|one| one.threshold.is_some()).map(|one| one.generation).collect();
+            (view.current, Some(authentic))
+        }
+        Err(error) => {
+            tracing::warn!(%error, "what is authentic could not be told");
+            (None, None)
+        }
+    }
+}
+
+/// Of each custodian the newest seal that opens.
+async fn open_generation(
+    store: &dyn ReadObjects,
+    vault: &VaultName,
+    found: &[Found],
+    generation: Generation,
+    identities: &Identities,
+    faults: &mut Vec<String>,
+) -> Result<Vec<OpenedBundle>, Failure> {
+    let mut opened: Vec<OpenedBundle> = Vec::new();
+    for (_, seal, custodian) in found.iter().filter(|(one, _, _)| *one == generation) {
+        if opened.iter().any(|bundle| bundle.head.custodian == *custodian) {
+            continue;
+        }
+        let path = Name::Bundle { generation, custodian: custodian.clone(), seal: *seal }.path(vault);
+        let object = ObjectPath::new(path.clone())
+            .map_err(|error| Failure::new(ExitStatus::Unexpected, "object-path", error.to_string()))?;
+        let sealed = match store.get(&object, SEALED_LIMIT as u64).await {
+            Ok(sealed) => sealed,
+            Err(error) => {
+                faults.push(error.to_string());
+                continue;
+            }
+        };
+        let place = Place { vault: vault.clone(), generation, seal: *seal, custodian: custodian.clone() };
+        match bundle::open(&sealed, &place, None, identities) {
+            Ok(bundle) => opened.push(bundle),
+            Err(fault) => faults.push(format!("{path}: {fault}")),
+        }
+    }
+    Ok(opened)
+}

@@ -1,0 +1,267 @@
+//! Taking over the shares of a Vault that lives already.
+//!
+//! Nothing is published before it is proven: shares are held against each other, then against the server, by unsealing it where it is
+//! sealed, else by a drill.
+
+use restore::objects::WriteObjects;
+use sops_tools::clock::{Clock, Entropy};
+use sops_tools::report::{ExitStatus, Failure};
+use sops_tools::secret::{Share, Token};
+
+use crate::init::prove::{self, Proof};
+use crate::session::{Session, host, not_stored};
+use crate::shamir::{self, Consistency};
+use crate::store::names::MarkKind;
+use crate::store::publish::{self, Staging, Writer};
+use crate::store::records::MarkRecord;
+use crate::store::view::{Generation, Seal};
+use crate::vault::{Node, SealStatus};
+
+/// What the person asked for.
+pub struct Options {
+    /// The shares, in the order they were given.
+    pub shares: Vec<Share>,
+    /// Shares needed, where the person says so; must be what the server says.
+    pub threshold: Option<u8>,
+    /// A token for the drill on an open OpenBao.
+    pub token: Option<Token>,
+    /// One recipient is enough.
+    pub single_recipient: bool,
+    /// Check and say what would be done; prove and change nothing.
+    pub dry_run: bool,
+}
+
+/// What import did.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    /// The Vault's name.
+    pub vault: String,
+    /// The generation the shares became, or would become.
+    pub generation: Generation,
+    /// Shares taken over.
+    pub taken: usize,
+    /// Shares that exist, as the server says.
+    pub shares: u8,
+    /// Shares needed.
+    pub threshold: u8,
+    /// How they were proven: `unsealed` or `drill`; none in a dry run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub proof: Option<&'static str>,
+    /// Nothing was changed.
+    pub dry_run: bool,
+}
+
+/// Checks, proves, publishes, marks.
+///
+/// # Errors
+/// `Usage` and `Integrity` for shares that cannot be right, `Refused` where they cannot be proven now, and what the store says.
+pub async fn import(
+    session: &Session,
+    store: &dyn WriteObjects,
+    clock: &dyn Clock,
+    entropy: &dyn Entropy,
+    options: &Options,
+) -> Result<Report, Failure> {
+    let node = first_node(session)?;
+    let status = split_of(node, options).await?;
+    let custody = session.custody()?;
+    let ours = session.identities.to_recipients();
+    custody.check(status.threshold, status.shares, &ours, options.single_recipient).map_err(|faults| {
+        let mut failure = Failure::new(ExitStatus::Refused, "custody", "the recipients do not fit");
+        failure.causes = faults.iter().map(ToString::to_string).collect();
+        failure.hint("set recipients to the daemon's own and an offline one; fewer only with --single-recipient")
+    })?;
+    let consistency = shamir::check(&options.shares, status.threshold);
+    let subset = fit_together(&consistency, options.shares.len(), status.threshold)?;
+    let writer = session.writer(store, clock, entropy);
+    let refused = |error: &publish::PublishError, what| not_stored(session.name.as_str(), what, error);
+    let view = session.look(store).await?;
+    publish::may_begin(&view).map_err(|refusal| refused(&refusal.into(), "generation"))?;
+    let number = view.next_generation.ok_or(publish::Refusal::NumbersUsedUp);
+    let generation = Generation(number.map_err(|refusal| refused(&refusal.into(), "generation"))?);
+    let report = |proof| Report {
+        vault: session.name.as_str().to_owned(),
+        generation,
+        taken: options.shares.len(),
+        shares: status.shares,
+        threshold: status.threshold,
+        proof,
+        dry_run: options.dry_run,
+    };
+    if options.dry_run {
+        return Ok(report(None));
+    }
+    writer.probe().await.map_err(|error| refused(&error, "probe"))?;
+    let proof = match subset {
+        Subset::All => prove::prove(node, generation, &options.shares, options.token.as_ref()).await?,
+        Subset::OneOf(subsets) => return Err(find_damaged(node, generation, options, &subsets).await),
+    };
+    let staging = Staging {
+        generation,
+        seal: Seal(1),
+        shares: &options.shares,
+        total: status.shares,
+        threshold: status.threshold,
+        custody: &custody,
+        created: clock.now(),
+    };
+    writer.stage(&staging, &session.identities).await.map_err(|error| refused(&error, "bundles"))?;
+    mark_proven(&writer, generation, &proof).await.map_err(|error| refused(&error, "proven mark"))?;
+    Ok(report(Some(proof.how)))
+}
+
+/// The server's own numbers; they must be told before anything can be checked.
+async fn split_of(node: &dyn Node, options: &Options) -> Result<SealStatus, Failure> {
+    let status = node.seal_status().await.map_err(|error| {
+        Failure::new(ExitStatus::Unavailable, "server-unavailable", format!("{} could not be asked", node.address()))
+            .cause(error)
+            .hint("start the server: shares are proven on it before they are stored")
+    })?;
+    let refused =
+        |class, problem: String, hint: &str| Err(Failure::new(ExitStatus::Refused, class, problem).hint(hint));
+    let address = node.address();
+    if status.seal_type != "shamir" {
+        return refused(
+            "not-shamir",
+            format!("{address} has a {} seal", status.seal_type),
+            "unsealer keeps Shamir shares only",
+        );
+    }
+    if !status.initialized || status.threshold == 0 {
+        return refused(
+            "uninitialised",
+            format!("{address} is not initialised"),
+            "use `unsealer init`, or restore its volume first",
+        );
+    }
+    if options.threshold.is_some_and(|said| said != status.threshold) {
+        let problem = format!("{address} needs {} shares, --threshold says otherwise", status.threshold);
+        return refused(
+            "other-threshold",
+            problem,
+            "check that these are the shares of this Vault, or leave --threshold out",
+        );
+    }
+    if options.shares.len() > usize::from(status.shares) {
+        let problem = format!("{} shares were given, {address} has {}", options.shares.len(), status.shares);
+        return refused("too-many-shares", problem, "give the shares of one generation only");
+    }
+    Ok(status)
+}
+
+enum Subset {
+    /// All fit, or all are needed.
+    All,
+    /// Something is damaged; one of these subsets may be right.
+    OneOf(Vec<Vec<usize>>),
+}
+
+fn fit_together(consistency: &Consistency, given: usize, threshold: u8) -> Result<Subset, Failure> {
+    let usage = |class, problem: String, hint: &str| Err(Failure::new(ExitStatus::Usage, class, problem).hint(hint));
+    let lines = |positions: &[usize]| {
+        positions.iter().map(|position| (position + 1).to_string()).collect::<Vec<_>>().join(", ")
+    };
+    match consistency {
+        Consistency::Consistent | Consistency::Unproven => Ok(Subset::All),
+        Consistency::TooFew => usage(
+            "too-few-shares",
+            format!("{given} shares were given, {threshold} are needed"),
+            "gather at least the threshold; fewer prove nothing and open nothing",
+        ),
+        Consistency::UnequalLengths { positions } => usage(
+            "unequal-lengths",
+            format!("shares {} (counted from 1) have another length than the others", lines(positions)),
+            "shares of one split have one length: leave the odd ones out",
+        ),
+        Consistency::SameX { positions } => usage(
+            "same-share",
+            format!("shares {} (counted from 1) have the number of an earlier one", lines(positions)),
+            "each share is given once; two different shares with one number are of two generations",
+        ),
+        Consistency::NotShares { positions } => usage(
+            "not-shares",
+            format!("shares {} (counted from 1) cannot be shares", lines(positions)),
+            "check how they were copied: hex or base64, one a line",
+        ),
+        Consistency::Damaged { positions } => Err(damaged(&lines(positions))),
+        Consistency::Undecided { subsets, .. } => Ok(Subset::OneOf(subsets.clone())),
+    }
+}
+
+fn damaged(which: &str) -> Failure {
+    Failure::new(
+        ExitStatus::Integrity,
+        "damaged-share",
+        format!("share {which} (counted from 1) is damaged: it does not fit the others"),
+    )
+    .hint("find an undamaged copy of it, or leave it out; nothing was stored")
+}
+
+/// The server decides which subset is right; the shares outside it are the damaged ones. Nothing is stored either way.
+async fn find_damaged(node: &dyn Node, generation: Generation, options: &Options, subsets: &[Vec<usize>]) -> Failure {
+    for subset in subsets {
+        let shares: Vec<Share> =
+            subset.iter().map(|position| Share::copy_from(options.shares[*position].expose())).collect();
+        match prove::prove(node, generation, &shares, options.token.as_ref()).await {
+            Ok(_) => {
+                let outside = (0..options.shares.len()).filter(|position| !subset.contains(position));
+                let which: Vec<String> = outside.map(|position| (position + 1).to_string()).collect();
+                return damaged(&which.join(", "));
+            }
+            Err(failure) if failure.class == "shares-refused" => {}
+            Err(failure) => return failure,
+        }
+    }
+    Failure::new(
+        ExitStatus::Integrity,
+        "damaged-share",
+        "at least one share is damaged, and no selection of them is accepted by the server",
+    )
+    .hint("check that all are of this Vault and of one generation; nothing was stored")
+}
+
+async fn mark_proven(writer: &Writer<'_>, generation: Generation, proof: &Proof) -> Result<(), publish::PublishError> {
+    let mark = MarkRecord {
+        how: proof.how.to_owned(),
+        command: "import".to_owned(),
+        host: host(),
+        cluster_id: proof.cluster_id.clone(),
+    };
+    writer.mark(generation, MarkKind::Proven, mark).await
+}
+
+fn first_node(session: &Session) -> Result<&dyn Node, Failure> {
+    session.nodes.first().map(|node| node as &dyn Node).ok_or_else(|| {
+        Failure::new(ExitStatus::Usage, "no-node", "the settings name no node of this Vault")
+            .hint("name the server under vaults[].nodes")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn class(consistency: &Consistency) -> Result<bool, &'static str> {
+        fit_together(consistency, 4, 3).map(|subset| matches!(subset, Subset::All)).map_err(|failure| {
+            assert!(failure.hint.is_some());
+            failure.class
+        })
+    }
+
+    #[test]
+    fn what_shares_say_of_each_other_decides_whether_a_server_is_asked() {
+        assert_eq!(class(&Consistency::Consistent), Ok(true));
+        assert_eq!(class(&Consistency::Unproven), Ok(true));
+        assert_eq!(class(&Consistency::Undecided { subsets: vec![vec![0, 1, 2]], complete: true }), Ok(false));
+        assert_eq!(class(&Consistency::Damaged { positions: vec![3] }), Err("damaged-share"));
+        assert_eq!(class(&Consistency::TooFew), Err("too-few-shares"));
+        assert_eq!(class(&Consistency::SameX { positions: vec![1] }), Err("same-share"));
+    }
+
+    #[test]
+    fn a_damaged_share_is_named_as_people_count() {
+        let failure = fit_together(&Consistency::Damaged { positions: vec![0, 4] }, 5, 3).err().unwrap();
+        assert!(failure.problem.contains("share 1, 5"), "{}", failure.problem);
+    }
+}

@@ -1,0 +1,94 @@
+//! The minutes in which shares exist in memory alone.
+
+use sops_tools::report::{ExitStatus, Failure};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::{Duration, sleep};
+
+use super::{Answer, Init, PAUSES};
+use crate::store::view::Generation;
+
+/// Longest time that publishing is tried while the sealed copy lies on disk.
+const PUBLISH_FOR: Duration = Duration::from_mins(10);
+
+/// SIGTERM, SIGINT and SIGHUP, caught: while this lives they end nothing by themselves.
+pub(super) struct Signals(Vec<Signal>);
+
+impl Signals {
+    /// Catches them. What cannot be caught is left as it is.
+    pub(super) fn catch() -> Self {
+        let kinds = [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()];
+        Self(kinds.into_iter().filter_map(|kind| signal(kind).ok()).collect())
+    }
+
+    async fn any(&mut self) {
+        let waits = self.0.iter_mut().map(|signal| Box::pin(signal.recv()));
+        futures::future::select_all(waits).await;
+    }
+}
+
+impl Init<'_> {
+    /// Makes the shares durable and stores them. While they are in memory alone nothing ends this but success.
+    ///
+    /// # Errors
+    /// Only once the sealed copy lies on disk.
+    pub(super) async fn keep(
+        &self,
+        intent: u32,
+        generation: Generation,
+        shares: &Answer,
+        mut signals: Signals,
+    ) -> Result<Generation, Failure> {
+        if let Some(generation) = self.make_durable(intent, generation, shares).await {
+            return Ok(generation);
+        }
+        let deadline = tokio::time::Instant::now() + PUBLISH_FOR;
+        let mut pause = PAUSES.0;
+        loop {
+            let failure = match self.publish(intent, generation, shares, None).await {
+                Ok(generation) => return Ok(generation),
+                Err(failure) => failure,
+            };
+            let retry = failure.status == ExitStatus::Unavailable || failure.status == ExitStatus::TimedOut;
+            if !retry || tokio::time::Instant::now() >= deadline {
+                return Err(self.kept_here(intent, failure));
+            }
+            tracing::warn!(%failure, "the shares lie sealed on this host and are not stored yet; trying again");
+            tokio::select! {
+                () = sleep(pause) => {}
+                () = signals.any() => return Err(self.kept_here(intent, failure)),
+            }
+            pause = (pause * 2).min(PAUSES.1);
+        }
+    }
+
+    /// Writes the sealed copy, or stores the generation: whichever works first. Never gives up.
+    async fn make_durable(&self, intent: u32, generation: Generation, shares: &Answer) -> Option<Generation> {
+        let mut pause = PAUSES.0;
+        loop {
+            let written = self.sealed_copy(intent, generation, shares).map(|copy| self.records.write_copy(&copy));
+            match written {
+                Ok(Ok(())) => return None,
+                Ok(Err(error)) => {
+                    tracing::error!(%error, "the sealed copy is not written; this process keeps the shares and does not end");
+                }
+                Err(failure) => {
+                    tracing::error!(%failure, "the shares are not sealed; this process keeps them and does not end");
+                }
+            }
+            match self.publish(intent, generation, shares, None).await {
+                Ok(generation) => return Some(generation),
+                Err(failure) => tracing::error!(%failure, "the shares are not stored either"),
+            }
+            sleep(pause).await;
+            pause = (pause * 2).min(PAUSES.1);
+        }
+    }
+
+    fn kept_here(&self, intent: u32, failure: Failure) -> Failure {
+        let hint = format!(
+            "the shares lie sealed in {} on this host; run init here again, it publishes them (or `unsealer init --publish FILE` elsewhere)",
+            self.records.copy_path(intent).display()
+        );
+        Failure { hint: Some(hint), ..failure }
+    }
+}

@@ -1,0 +1,283 @@
+//! One shot: open every node of a Vault now, or say why not.
+//!
+//! Reads the store, and where it is away this host's cache. Never initialises, writes nothing. A node that has to join a raft cluster gets
+//! the current generation alone, and nothing while a newer one is undecided: wrong shares would wedge it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::join_all;
+use sops_tools::report::{ExitStatus, Failure};
+use tokio::time::{Instant, sleep};
+
+use crate::opener::{self, Custody, Outcome, Refusal};
+use crate::session::Session;
+use crate::store::contents::Contents;
+use crate::store::view::{Candidate, Generation, StoreView, derive};
+use crate::vault::client::Client;
+use crate::vault::{Health, Node, SealStatus};
+
+/// Longest wait for a joining node to learn of its cluster, and for a node to be open after its last share.
+const LONGEST: Duration = Duration::from_secs(30);
+/// Time between two looks.
+const EVERY: Duration = Duration::from_millis(50);
+
+/// What became of one node.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NodeReport {
+    /// Its address.
+    pub address: String,
+    /// It is open now.
+    pub open: bool,
+    /// Stable word: `open-already`, `opened`, `held`, `uninitialised`, `joining-undecided`, `shares-missing`, `shares-rejected`, `broken-rotation`,
+    /// `not-shamir`, `unreachable`, `not-open-yet`.
+    pub state: &'static str,
+    /// The generation that opened it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub generation: Option<Generation>,
+    /// One line.
+    pub message: String,
+    /// What to do next, where something is to be done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+    #[serde(skip)]
+    status: ExitStatus,
+}
+
+/// What `unseal` did.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    /// The Vault's name.
+    pub vault: String,
+    /// Every node, in the order of the settings.
+    pub nodes: Vec<NodeReport>,
+    /// The store could not be asked, and this host's cache was used; one line why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from_cache: Option<String>,
+}
+
+impl Report {
+    /// Done when every node is open, else the status of the first that is not.
+    pub fn status(&self) -> ExitStatus {
+        self.nodes.iter().find(|node| !node.open).map_or(ExitStatus::Done, |node| node.status)
+    }
+}
+
+/// Opens what can be opened.
+///
+/// # Errors
+/// When neither store nor cache gives anything to open with.
+pub async fn unseal(session: &Session, despite_hold: bool) -> Result<Report, Failure> {
+    let (view, from_cache) = look(session).await?;
+    let keyring: Arc<dyn Custody> = Arc::new(session.keyring());
+    let held = (!despite_hold).then(|| hold_of(&view)).flatten();
+    let work = session.nodes.iter().map(|node| one_node(session, node, &view, &keyring, held.as_deref()));
+    Ok(Report { vault: session.name.as_str().to_owned(), nodes: join_all(work).await, from_cache })
+}
+
+/// What the store says, or what it said when this host last saw it.
+async fn look(session: &Session) -> Result<(StoreView, Option<String>), Failure> {
+    let asked = match session.reader() {
+        Ok(store) => session.look(store.as_ref()).await,
+        Err(failure) => Err(failure),
+    };
+    let failure = match asked {
+        Ok(view) => return Ok((view, None)),
+        Err(failure) => failure,
+    };
+    let cached = session.cached()?;
+    let view = derive(&session.name, &Contents::default(), &session.keys, &cached);
+    if view.candidates.is_empty() { Err(failure) } else { Ok((view, Some(failure.problem))) }
+}
+
+fn hold_of(view: &StoreView) -> Option<String> {
+    view.holds.first().map(|hold| format!("held since {} by {}: {}", hold.at, hold.host, hold.reason))
+}
+
+async fn one_node(
+    session: &Session,
+    node: &Client,
+    view: &StoreView,
+    keyring: &Arc<dyn Custody>,
+    held: Option<&str>,
+) -> NodeReport {
+    let seen = match node.seal_status().await {
+        Ok(seen) => seen,
+        Err(error) => {
+            return report(node, "unreachable", ExitStatus::Unavailable, error.to_string())
+                .next("start the server, then run the command again");
+        }
+    };
+    if seen.seal_type != "shamir" {
+        return report(node, "not-shamir", ExitStatus::Refused, format!("it has a {} seal", seen.seal_type))
+            .next("it unseals itself or by another service");
+    }
+    if !seen.sealed {
+        return opened(node, "open-already", None, "open already".to_owned());
+    }
+    if let Some(held) = held {
+        return report(node, "held", ExitStatus::Refused, held.to_owned())
+            .next("`unsealer release` ends the hold; `unsealer unseal --despite-hold` opens it this once");
+    }
+    let joining = !seen.initialized;
+    let seen = match ready(session, node, seen).await {
+        Ok(seen) => seen,
+        Err(report) => return report,
+    };
+    let candidates = match order(view, &seen, joining) {
+        Ok(candidates) => candidates,
+        Err((state, message, next)) => return report(node, state, ExitStatus::Refused, message).next(next),
+    };
+    if candidates.is_empty() {
+        return report(
+            node,
+            "shares-missing",
+            ExitStatus::Absent,
+            format!("no stored generation has {} of {} shares", seen.threshold, seen.shares),
+        )
+        .next("check the Vault's name and the prefix; `unsealer import` takes its shares over");
+    }
+    conclude(node, opener::attempt(node, candidates, keyring, seen.threshold, seen.progress).await).await
+}
+
+/// An uninitialised node is either empty or joins a cluster that exists: then it learns of it within seconds.
+async fn ready(session: &Session, node: &Client, mut seen: SealStatus) -> Result<SealStatus, NodeReport> {
+    if !seen.initialized && !cluster_is_up(session, node).await {
+        return Err(report(
+            node,
+            "uninitialised",
+            ExitStatus::Refused,
+            "it is uninitialised and no other member is active".to_owned(),
+        )
+        .next("restore its volume; `unsealer init` is for a Vault that never was"));
+    }
+    let deadline = Instant::now() + LONGEST;
+    while !seen.initialized || seen.threshold == 0 {
+        if Instant::now() >= deadline {
+            return Err(report(
+                node,
+                "uninitialised",
+                ExitStatus::TimedOut,
+                "it did not learn of its cluster within 30 s".to_owned(),
+            )
+            .next("check its retry_join, then run the command again"));
+        }
+        sleep(EVERY).await;
+        seen = node
+            .seal_status()
+            .await
+            .map_err(|error| report(node, "unreachable", ExitStatus::Unavailable, error.to_string()))?;
+    }
+    Ok(seen)
+}
+
+/// Whether another node or peer is active. One that does not answer is not.
+async fn cluster_is_up(session: &Session, node: &Client) -> bool {
+    let others = session.nodes.iter().chain(&session.peers).filter(|other| other.address() != node.address());
+    let healths = join_all(others.map(|other| async move { other.health().await })).await;
+    healths.into_iter().any(|health| matches!(health, Ok(Health::Active)))
+}
+
+type Undecided = (&'static str, String, &'static str);
+
+/// What may be sent: DESIGN's order, a joiner the current generation alone.
+fn order(view: &StoreView, seen: &SealStatus, joining: bool) -> Result<Vec<Candidate>, Undecided> {
+    let fits = |candidate: &&Candidate| {
+        candidate.threshold.is_none_or(|threshold| threshold == seen.threshold)
+            && candidate.shares.is_none_or(|shares| shares == seen.shares)
+    };
+    if !joining {
+        return Ok(view.candidates.iter().filter(fits).cloned().collect());
+    }
+    if let Some(newer) = view.undecided.first() {
+        return Err((
+            "joining-undecided",
+            format!(
+                "it has to join, and generation {newer} is neither proven nor abandoned: wrong shares would wedge it"
+            ),
+            "find out which generation is right (unseal an initialised member first), then run the command again",
+        ));
+    }
+    Ok(view.candidates.iter().filter(|one| Some(one.generation) == view.current).filter(fits).cloned().collect())
+}
+
+async fn conclude(node: &Client, outcome: Outcome) -> NodeReport {
+    match outcome {
+        Outcome::Opened { generation } | Outcome::Pending { generation } => after_last_share(node, generation).await,
+        Outcome::AlreadyOpen => opened(node, "open-already", None, "somebody else opened it meanwhile".to_owned()),
+        Outcome::Interrupted { detail, .. } => report(node, "unreachable", ExitStatus::Unavailable, detail)
+            .next("run the command again: sending the same shares twice is safe"),
+        Outcome::Failed(refused) => refusal(node, &refused),
+    }
+}
+
+async fn after_last_share(node: &Client, generation: Generation) -> NodeReport {
+    let deadline = Instant::now() + LONGEST;
+    loop {
+        match node.seal_status().await {
+            Ok(seen) if !seen.sealed => {
+                return opened(node, "opened", Some(generation), format!("opened with generation {generation}"));
+            }
+            _ if Instant::now() >= deadline => {
+                return report(
+                    node,
+                    "not-open-yet",
+                    ExitStatus::TimedOut,
+                    format!("it took the shares of generation {generation} and is not open after 30 s"),
+                )
+                .next("look at the server's log; a broken rotation seals it again by itself");
+            }
+            _ => sleep(EVERY).await,
+        }
+    }
+}
+
+fn refusal(node: &Client, refused: &[(Generation, Refusal)]) -> NodeReport {
+    let lines: Vec<String> =
+        refused.iter().map(|(generation, why)| format!("generation {generation}: {}", words(why))).collect();
+    let message = lines.join("; ");
+    if refused.iter().any(|(_, why)| matches!(why, Refusal::Keyring)) {
+        return report(node, "broken-rotation", ExitStatus::Integrity, message)
+            .next("do not restart it again and again: a rotation died in its commit; restore the newest raft snapshot from before it");
+    }
+    if refused.iter().all(|(_, why)| matches!(why, Refusal::TooFewShares(_))) {
+        return report(node, "shares-missing", ExitStatus::Integrity, message)
+            .next("give the identity of a recipient; `unsealer store verify` reads everything");
+    }
+    report(node, "shares-rejected", ExitStatus::Integrity, message)
+        .next("the volume is older or newer than these shares, or of another Vault; `unsealer import` takes other shares over")
+}
+
+fn words(why: &Refusal) -> String {
+    match why {
+        Refusal::Rejected => "refused: another generation, or damaged".to_owned(),
+        Refusal::Keyring => "the shares are right and the keyring is not".to_owned(),
+        Refusal::Disturbed => "mixed with shares of somebody else".to_owned(),
+        Refusal::TooFewShares(detail) => detail.clone(),
+    }
+}
+
+fn opened(node: &Client, state: &'static str, generation: Option<Generation>, message: String) -> NodeReport {
+    NodeReport {
+        address: node.address().to_owned(),
+        open: true,
+        state,
+        generation,
+        message,
+        next: None,
+        status: ExitStatus::Done,
+    }
+}
+
+fn report(node: &Client, state: &'static str, status: ExitStatus, message: String) -> NodeReport {
+    NodeReport { address: node.address().to_owned(), open: false, state, generation: None, message, next: None, status }
+}
+
+impl NodeReport {
+    fn next(mut self, next: &str) -> Self {
+        self.next = Some(next.to_owned());
+        self
+    }
+}
