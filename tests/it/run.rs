@@ -58,6 +58,7 @@ impl Store {
             generation: Generation(1),
             seal: Seal(1),
             shares: &shares,
+            total: u8::try_from(shares.len()).expect("at most 255 shares"),
             threshold: u8::try_from(keys.threshold).expect("a threshold"),
             custody: &Custody::single(self.recipients.clone()),
             created: System.now(),

@@ -15,4 +15,4 @@ pub mod prove;
 mod token;
 
 pub use flow::{Init, Options, Report};
-pub use token::RootTokenWish;
+pub use token::{Fate, RootTokenWish};

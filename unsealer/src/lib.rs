@@ -16,7 +16,6 @@ pub mod export;
 pub mod http;
 pub mod import;
 pub mod init;
-pub mod keyring;
 pub mod lifecycle;
 pub mod metrics;
 pub mod opener;

@@ -43,10 +43,10 @@ fn start(cli: cli::Cli) -> Result<(), Failure> {
     let (setup, order) = cli.into_order()?;
     match order {
         Order::Run => commands::run::run(&setup.load()?.settings),
-        Order::Init(_) => Err(error::unexpected("`init` is not part of this build")),
-        Order::Import(_) => Err(error::unexpected("`import` is not part of this build")),
-        Order::Export(_) => Err(error::unexpected("`export` is not part of this build")),
-        Order::Unseal(_) => Err(error::unexpected("`unseal` is not part of this build")),
+        Order::Init(order) => wait_for(commands::init::run(&setup, &order)),
+        Order::Import(order) => wait_for(commands::import::run(&setup, &order)),
+        Order::Export(order) => wait_for(commands::export::run(&setup, &order)),
+        Order::Unseal(order) => wait_for(commands::unseal::run(&setup, &order)),
         Order::Gate(order) => wait_for(commands::gate::run(&setup, &order)),
         Order::ConfigShow => commands::config::show(&setup),
         Order::Completions(shell) => cli::pages::completions(shell),

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use restore::objects::location::{Checksums, LocationFault, S3Location, StoreLocation};
+use restore::objects::location::{Checksums, LocationFault, S3Location, StoreLocation, is_inside_cluster};
 use restore::objects::{ReadObjects, WriteObjects};
 use sops_tools::clock::{Clock, Entropy};
 use sops_tools::custody::{Identities, Recipient, StoreKeys};
@@ -12,7 +12,7 @@ use sops_tools::report::{ExitStatus, Failure};
 use sops_tools::secret::Token;
 use zeroize::Zeroizing;
 
-use crate::keyring::Keyring;
+use crate::daemon::stored::Keyring;
 use crate::settings::{Settings, ShareSelection, StoreSettings, VaultSettings};
 use crate::store::cache::Cache;
 use crate::store::contents::Contents;
@@ -91,6 +91,21 @@ impl Session {
     /// A settings fault of the store.
     pub fn store(&self) -> Result<Arc<dyn WriteObjects>, Failure> {
         location(&self.settings.store).open().map_err(|faults| store_faults(&faults))
+    }
+
+    /// Refuses a store that comes up after the Vault it keeps open.
+    ///
+    /// # Errors
+    /// When the store's host is a Service of the cluster.
+    pub fn refuse_store_inside_cluster(&self) -> Result<(), Failure> {
+        let StoreLocation::S3(s3) = location(&self.settings.store) else { return Ok(()) };
+        let Some(host) = s3.host().filter(|host| is_inside_cluster(host, &[])) else { return Ok(()) };
+        Err(Failure::new(
+            ExitStatus::Refused,
+            "store-inside-cluster",
+            format!("the store's host {host} is inside the cluster"),
+        )
+        .hint("use an S3 server outside: one inside comes up after Vault, so Vault could never be opened"))
     }
 
     /// The identities as the opener wants them.
@@ -229,7 +244,11 @@ pub fn host() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
-fn chosen<'s>(settings: &'s Settings, vault: Option<&str>) -> Result<&'s VaultSettings, Failure> {
+/// The Vault of that name, or the only one.
+///
+/// # Errors
+/// When there is none of the name, or several and none was named.
+pub fn chosen<'s>(settings: &'s Settings, vault: Option<&str>) -> Result<&'s VaultSettings, Failure> {
     let names = || settings.vaults.iter().map(|one| one.name.as_str()).collect::<Vec<_>>().join(", ");
     match (vault, settings.vaults.as_slice()) {
         (Some(name), _) => settings.vault(name).ok_or_else(|| {

@@ -31,7 +31,7 @@ pub struct NodeReport {
     /// It is open now.
     pub open: bool,
     /// Stable word: `open-already`, `opened`, `held`, `uninitialised`, `joining-undecided`, `shares-missing`, `shares-rejected`, `broken-rotation`,
-    /// `not-shamir`, `unreachable`, `not-open-yet`.
+    /// `not-shamir`, `unreachable`, `not-open-yet`, and in a dry run `sealed`.
     pub state: &'static str,
     /// The generation that opened it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -69,11 +69,12 @@ impl Report {
 ///
 /// # Errors
 /// When neither store nor cache gives anything to open with.
-pub async fn unseal(session: &Session, despite_hold: bool) -> Result<Report, Failure> {
+pub async fn unseal(session: &Session, despite_hold: bool, dry_run: bool) -> Result<Report, Failure> {
     let (view, from_cache) = look(session).await?;
     let keyring: Arc<dyn Custody> = Arc::new(session.keyring());
     let held = (!despite_hold).then(|| hold_of(&view)).flatten();
-    let work = session.nodes.iter().map(|node| one_node(session, node, &view, &keyring, held.as_deref()));
+    let attempt = Attempt { session, view: &view, keyring: &keyring, held: held.as_deref(), dry_run };
+    let work = session.nodes.iter().map(|node| attempt.one_node(node));
     Ok(Report { vault: session.name.as_str().to_owned(), nodes: join_all(work).await, from_cache })
 }
 
@@ -96,50 +97,63 @@ fn hold_of(view: &StoreView) -> Option<String> {
     view.holds.first().map(|hold| format!("held since {} by {}: {}", hold.at, hold.host, hold.reason))
 }
 
-async fn one_node(
-    session: &Session,
-    node: &Client,
-    view: &StoreView,
-    keyring: &Arc<dyn Custody>,
-    held: Option<&str>,
-) -> NodeReport {
-    let seen = match node.seal_status().await {
-        Ok(seen) => seen,
-        Err(error) => {
-            return report(node, "unreachable", ExitStatus::Unavailable, error.to_string())
-                .next("start the server, then run the command again");
+struct Attempt<'a> {
+    session: &'a Session,
+    view: &'a StoreView,
+    keyring: &'a Arc<dyn Custody>,
+    held: Option<&'a str>,
+    dry_run: bool,
+}
+
+impl Attempt<'_> {
+    async fn one_node(&self, node: &Client) -> NodeReport {
+        let seen = match node.seal_status().await {
+            Ok(seen) => seen,
+            Err(error) => {
+                return report(node, "unreachable", ExitStatus::Unavailable, error.to_string())
+                    .next("start the server, then run the command again");
+            }
+        };
+        if seen.seal_type != "shamir" {
+            return report(node, "not-shamir", ExitStatus::Refused, format!("it has a {} seal", seen.seal_type))
+                .next("it unseals itself or by another service");
         }
-    };
-    if seen.seal_type != "shamir" {
-        return report(node, "not-shamir", ExitStatus::Refused, format!("it has a {} seal", seen.seal_type))
-            .next("it unseals itself or by another service");
+        if !seen.sealed {
+            return opened(node, "open-already", None, "open already".to_owned());
+        }
+        if let Some(held) = self.held {
+            return report(node, "held", ExitStatus::Refused, held.to_owned())
+                .next("`unsealer release` ends the hold; `unsealer unseal --despite-hold` opens it this once");
+        }
+        let joining = !seen.initialized;
+        let seen = match ready(self.session, node, seen).await {
+            Ok(seen) => seen,
+            Err(report) => return report,
+        };
+        let candidates = match order(self.view, &seen, joining) {
+            Ok(candidates) => candidates,
+            Err((state, message, next)) => return report(node, state, ExitStatus::Refused, message).next(next),
+        };
+        if candidates.is_empty() {
+            return report(
+                node,
+                "shares-missing",
+                ExitStatus::Absent,
+                format!("no stored generation has {} of {} shares", seen.threshold, seen.shares),
+            )
+            .next("check the Vault's name and the prefix; `unsealer import` takes its shares over");
+        }
+        if self.dry_run {
+            let order: Vec<String> = candidates.iter().map(|one| one.generation.to_string()).collect();
+            return report(
+                node,
+                "sealed",
+                ExitStatus::Done,
+                format!("it would be sent, in this order, generation {}", order.join(", ")),
+            );
+        }
+        conclude(node, opener::attempt(node, candidates, self.keyring, seen.threshold, seen.progress).await).await
     }
-    if !seen.sealed {
-        return opened(node, "open-already", None, "open already".to_owned());
-    }
-    if let Some(held) = held {
-        return report(node, "held", ExitStatus::Refused, held.to_owned())
-            .next("`unsealer release` ends the hold; `unsealer unseal --despite-hold` opens it this once");
-    }
-    let joining = !seen.initialized;
-    let seen = match ready(session, node, seen).await {
-        Ok(seen) => seen,
-        Err(report) => return report,
-    };
-    let candidates = match order(view, &seen, joining) {
-        Ok(candidates) => candidates,
-        Err((state, message, next)) => return report(node, state, ExitStatus::Refused, message).next(next),
-    };
-    if candidates.is_empty() {
-        return report(
-            node,
-            "shares-missing",
-            ExitStatus::Absent,
-            format!("no stored generation has {} of {} shares", seen.threshold, seen.shares),
-        )
-        .next("check the Vault's name and the prefix; `unsealer import` takes its shares over");
-    }
-    conclude(node, opener::attempt(node, candidates, keyring, seen.threshold, seen.progress).await).await
 }
 
 /// An uninitialised node is either empty or joins a cluster that exists: then it learns of it within seconds.

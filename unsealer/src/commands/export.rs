@@ -2,6 +2,18 @@
 
 use std::path::PathBuf;
 
+use sops_tools::custody::{Identities, StoreKeys};
+use sops_tools::report::{ExitStatus, Failure};
+use sops_tools::terminal::Output;
+use zeroize::Zeroizing;
+
+use super::Setup;
+use crate::export::{Exported, export};
+use crate::session::{chosen, location, store_faults};
+use crate::share_text;
+use crate::store::names::VaultName;
+use crate::store::view::Generation;
+
 /// An export that was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExportOrder {
@@ -13,4 +25,89 @@ pub struct ExportOrder {
     pub generation: Option<u32>,
     /// Open, and print nothing secret.
     pub check: bool,
+}
+
+/// Runs it. The store key is used where it can be read, and not missed where it cannot.
+///
+/// # Errors
+/// What [`export`] says.
+pub async fn run(setup: &Setup, order: &ExportOrder) -> Result<(), Failure> {
+    let settings = setup.load()?.settings;
+    let vault = chosen(&settings, order.vault.as_deref())?;
+    let name = VaultName::new(vault.name.as_str())
+        .map_err(|error| Failure::new(ExitStatus::Usage, "vault-name", error.to_string()).hint("use a-z, 0-9 and -"))?;
+    let files = if order.identities.is_empty() { &settings.identities } else { &order.identities };
+    let identities = Identities::load(files).map_err(|error| {
+        Failure::new(ExitStatus::Usage, "identity-file", "no identity can be read")
+            .cause(error)
+            .hint("name the offline identity's file with --identity FILE")
+    })?;
+    let keys = StoreKeys::load(&settings.store_key_file)
+        .inspect_err(|error| tracing::warn!(%error, "without the store key it cannot be told what is authentic"))
+        .ok();
+    let store = location(&settings.store).open_read_only().map_err(|faults| store_faults(&faults))?;
+    let exported = export(store.as_ref(), &name, keys.as_ref(), &identities, order.generation.map(Generation)).await?;
+    for fault in &exported.faults {
+        tracing::warn!(fault, "did not open");
+    }
+    enough(&exported)?;
+    print(setup, order, &exported)
+}
+
+fn enough(exported: &Exported) -> Result<(), Failure> {
+    let threshold = exported.bundles.first().map_or(0, |bundle| usize::from(bundle.head.threshold));
+    let count = exported.share_count();
+    if count >= threshold {
+        return Ok(());
+    }
+    tracing::warn!(count, threshold, "these are fewer shares than are needed: the others lie with other custodians");
+    Ok(())
+}
+
+fn print(setup: &Setup, order: &ExportOrder, exported: &Exported) -> Result<(), Failure> {
+    let Some(head) = exported.bundles.first().map(|bundle| &bundle.head) else { return Ok(()) };
+    let authentic = match exported.authentic {
+        Some(true) => "authentic",
+        Some(false) => "NOT authentic: anybody could have put it there",
+        None => "not authenticated: no store key",
+    };
+    let summary = format!(
+        "{}: generation {}, {} of {} shares, threshold {} ({authentic})",
+        head.vault,
+        head.generation,
+        exported.share_count(),
+        head.total,
+        head.threshold
+    );
+    let value = serde_json::json!({
+        "vault": head.vault.as_str(), "generation": head.generation, "threshold": head.threshold, "shares": head.total,
+        "opened": exported.share_count(), "authentic": exported.authentic,
+    });
+    if order.check {
+        return setup.print(&summary, &value);
+    }
+    // Built in one wiped buffer of the final size: 44 characters and a line end a share, and the text around them.
+    let mut text = Zeroizing::new(String::with_capacity(512 + exported.share_count() * 64));
+    let json = setup.output == Output::Json;
+    if json {
+        text.push_str(value.to_string().trim_end_matches('}'));
+        text.push_str(",\"keys_base64\":[");
+    }
+    let all = exported.bundles.iter().flat_map(|bundle| &bundle.shares);
+    for (index, share) in all.enumerate() {
+        let share = share_text::to_base64(share);
+        match (json, index) {
+            (true, 0) => text.push('"'),
+            (true, _) => text.push_str(",\""),
+            (false, _) => {}
+        }
+        text.push_str(&share);
+        text.push_str(if json { "\"" } else { "\n" });
+    }
+    if json {
+        text.push_str("]}");
+    } else {
+        tracing::info!("{summary}");
+    }
+    sops_tools::terminal::print(text.trim_end()).map_err(|error| crate::error::unprintable(&error))
 }

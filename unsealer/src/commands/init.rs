@@ -1,6 +1,15 @@
 //! `init`: what may be asked of it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use sops_tools::clock::System;
+use sops_tools::files;
+use sops_tools::report::{ExitStatus, Failure};
+
+use super::Setup;
+use crate::init::decision::Wish;
+use crate::init::{self as flow, Fate, Init, Options, Report, after};
+use crate::session::Session;
 
 /// An init that was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,4 +56,83 @@ pub enum Way {
     Publish(PathBuf),
     /// Give up what is stored under this name, typed by a person, and make a new generation.
     BeginAnew(String),
+}
+
+/// Runs it.
+///
+/// # Errors
+/// What [`Init`] says, and orders that say nothing of the root token.
+pub async fn run(setup: &Setup, order: &InitOrder) -> Result<(), Failure> {
+    let session = Session::open(setup.load()?.settings, order.vault.as_deref())?;
+    session.refuse_store_inside_cluster()?;
+    let options = options(order)?;
+    let store = session.store()?;
+    let init = Init::new(&session, store.as_ref(), &System, &System, &options)?;
+    let report = init.run().await?;
+    setup.print(&text(&report), &serde_json::json!(report))
+}
+
+fn options(order: &InitOrder) -> Result<Options, Failure> {
+    let root_token = match &order.root_token {
+        None => return Err(root_token_unsaid()),
+        Some(RootTokenWish::Store) => flow::RootTokenWish::ToStore,
+        Some(RootTokenWish::File(path)) => flow::RootTokenWish::ToFile(path.clone()),
+        Some(RootTokenWish::Discard) => flow::RootTokenWish::Discard,
+        Some(RootTokenWish::AfterInit(path)) => flow::RootTokenWish::AfterInit(requests(path)?),
+    };
+    let wish = match &order.way {
+        Way::Ordinary | Way::Publish(_) => Wish::default(),
+        Way::Continue(number) => Wish { continue_intent: Some(*number), ..Wish::default() },
+        Way::BeginAnew(name) => Wish { begin_anew: Some(name.clone()), ..Wish::default() },
+    };
+    let publish = if let Way::Publish(path) = &order.way { Some(path.clone()) } else { None };
+    Ok(Options {
+        shares: order.shares,
+        threshold: order.threshold,
+        root_token,
+        wish,
+        publish,
+        single_recipient: order.single_recipient,
+        identity: order.identity.clone(),
+        dry_run: order.dry_run,
+    })
+}
+
+fn requests(path: &Path) -> Result<Vec<after::Request>, Failure> {
+    let fault = |causes: Vec<String>| {
+        let problem = format!("--after-init {}: not a file of requests", path.display());
+        let mut failure = Failure::new(ExitStatus::Usage, "after-init-file", problem);
+        failure.causes = causes;
+        failure.hint(r#"write a JSON array of {"method": "POST", "path": "sys/policies/acl/NAME", "body": {…}}"#)
+    };
+    let text = files::read_secret(path, after::FILE_LIMIT_BYTES).map_err(|error| fault(vec![error.to_string()]))?;
+    after::parse(&text).map_err(fault)
+}
+
+fn root_token_unsaid() -> Failure {
+    Failure::new(ExitStatus::Usage, "root-token", "say what becomes of the root token")
+        .hint("one of --root-token-to FILE|store, --after-init FILE, --discard-root-token; on OpenBao a lost root token cannot be made again")
+}
+
+fn text(report: &Report) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    if report.dry_run {
+        lines.push(format!("{}: init would, in this order:", report.vault));
+        lines.extend(report.steps.iter().map(|step| format!("  - {step}")));
+        return lines.join("\n");
+    }
+    if let Some(generation) = report.generation {
+        lines.push(format!("{}: generation {generation} is stored, read back and proven", report.vault));
+    }
+    match &report.root_token {
+        Some(Fate::Revoked) => lines.push("root token: revoked".to_owned()),
+        Some(Fate::File(path)) => lines.push(format!("root token: sealed to the offline recipients in {path}")),
+        Some(Fate::Store(path)) => {
+            lines.push(format!("root token: sealed to the offline recipients, in the store as {path}"))
+        }
+        Some(Fate::NotAtHand) => lines.push("root token: never revoked, and nobody has it".to_owned()),
+        None => {}
+    }
+    lines.push("next: `unsealer run` keeps it open; `unsealer status` says whether it would open again".to_owned());
+    lines.join("\n")
 }

@@ -47,9 +47,11 @@ pub struct Reseal {
     pub seal: Seal,
     /// Shares needed.
     pub threshold: u8,
+    /// Shares that exist; an import may have had fewer.
+    pub total: u8,
     /// Nothing authenticates it now: a drill must prove the shares before [`apply`].
     pub needs_drill: bool,
-    /// All its shares.
+    /// All its shares that were ever stored.
     pub shares: Vec<Share>,
     created: Timestamp,
     replaces: BTreeSet<Seal>,
@@ -132,6 +134,7 @@ fn plan_generation(
         generation,
         seal: Seal(highest.unwrap_or(0) + 1),
         threshold: opened.threshold,
+        total: opened.total,
         needs_drill: candidate.standing == Standing::NotAuthentic,
         shares: opened.shares,
         created: candidate.created.unwrap_or(opened.created),
@@ -147,11 +150,12 @@ fn superseded(reading: &Reading, generation: Generation, seal: Seal) -> bool {
 
 struct Whole {
     threshold: u8,
+    total: u8,
     created: Timestamp,
     shares: Vec<Share>,
 }
 
-/// All shares of a generation, from the newest seal of which the identities open every share.
+/// All stored shares of a generation, from the newest seal of which the identities open every bundle.
 fn open_whole(vault: &VaultName, candidate: &Candidate, identities: &Identities) -> Option<Whole> {
     let seals: BTreeSet<Seal> = candidate.bundles.iter().map(|bundle| bundle.seal).collect();
     seals.into_iter().rev().find_map(|seal| {
@@ -161,7 +165,7 @@ fn open_whole(vault: &VaultName, candidate: &Candidate, identities: &Identities)
         for sealed in candidate.bundles.iter().filter(|sealed| sealed.seal == seal) {
             let custodian = CustodianName::new(&sealed.custodian).ok()?;
             let place = Place { vault: vault.clone(), generation: candidate.generation, seal, custodian };
-            let Ok(opened) = bundle::open(sealed.sealed.as_ref()?, &place, None, identities) else { continue };
+            let Ok(opened) = bundle::open(sealed.sealed.as_ref()?, &place, None, identities) else { return None };
             split = Some((opened.head.threshold, opened.head.total, opened.head.created));
             for share in opened.shares {
                 if numbers.insert(number_of(&share, opened.head.total)) {
@@ -170,7 +174,7 @@ fn open_whole(vault: &VaultName, candidate: &Candidate, identities: &Identities)
             }
         }
         let (threshold, total, created) = split?;
-        (shares.len() == usize::from(total)).then_some(Whole { threshold, created, shares })
+        (shares.len() >= usize::from(threshold)).then_some(Whole { threshold, total, created, shares })
     })
 }
 
@@ -260,6 +264,7 @@ async fn stage(
             generation: reseal.generation,
             seal,
             shares: &reseal.shares,
+            total: reseal.total,
             threshold: reseal.threshold,
             custody,
             created: reseal.created,

@@ -37,6 +37,7 @@ impl Site {
                 generation: Generation(generation.into()),
                 seal: Seal(1),
                 shares: &shares,
+                total: u8::try_from(shares.len()).unwrap(),
                 threshold: 2,
                 custody: &self.custody,
                 created: time(i64::from(generation)),
