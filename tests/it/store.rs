@@ -66,6 +66,7 @@ impl Site {
             generation: Generation(generation),
             seal: Seal(1),
             shares: &shares,
+            total: u8::try_from(shares.len()).expect("at most 255 shares"),
             threshold: 2,
             custody: &custody,
             created: System.now(),
