@@ -1,4 +1,9 @@
 //! `unsealer run` on real servers: what opens, how fast, and what stays shut.
+#![expect(
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a scenario that cannot be set up has failed; figures are shown"
+)]
 
 use std::time::{Duration, Instant};
 
@@ -6,7 +11,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use harness::api::Keys;
 use harness::daemon::Daemon;
-use harness::server::{Plan, Product, Server, Storage};
+use harness::server::{Cluster, Plan, Product, Server, Storage};
 use harness::site::Site;
 use harness::wait;
 use restore::objects::directory::DirectoryStore;
@@ -22,7 +27,7 @@ use unsealer::store::records::{HoldRecord, ReleaseRecord};
 use unsealer::store::view::{Generation, Seal};
 
 /// Longest time for a state to come, on a loaded machine.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 struct Store {
     objects: DirectoryStore,
@@ -153,8 +158,8 @@ async fn a_hold_keeps_a_restarted_server_shut_until_its_release() {
     let (mut server, _, site, daemon) = kept_open(Product::Vault, Storage::File).await;
     let store = Store::of(&site);
     let vault = name("main");
-    let hold = HoldRecord { reason: "incident 7".to_owned(), host: "ops".to_owned() };
-    let id = store.writer(&vault).hold(hold).await.expect("a hold");
+    let incident = HoldRecord { reason: "incident 7".to_owned(), host: "ops".to_owned() };
+    let id = store.writer(&vault).hold(incident).await.expect("a hold");
     daemon.until(LIMIT, "the hold to be seen", |status| status["vaults"][0]["holds"][0]["kind"] == "stored").await;
     server.kill();
     server.start_again().await;
@@ -253,4 +258,37 @@ async fn a_deliberate_seal_is_respected_until_a_release() {
     assert!(server.api().sealed().await);
     store.writer(&vault).release(release()).await.expect("a release");
     daemon.until(LIMIT, "the Vault to be open again", is("open-active")).await;
+}
+
+async fn three_nodes(product: Product) {
+    let mut cluster = Cluster::start(product, 3, None).await;
+    let keys = cluster.nodes[0].api().init(5, 3).await;
+    let site = Site::new().await.vault("main", cluster.nodes.iter().map(Server::address));
+    Store::of(&site).publish(&name("main"), &keys).await;
+    let daemon = site.daemon().await;
+    let open = |status: &Value| {
+        let nodes = status["vaults"][0]["nodes"].as_array().expect("nodes");
+        nodes.iter().all(|node| node["state"].as_str().is_some_and(|state| state.starts_with("open-")))
+    };
+    daemon.until(LIMIT, "the joiners to be open", open).await;
+    for node in &mut cluster.nodes {
+        node.kill();
+    }
+    for node in cluster.nodes.iter_mut().rev() {
+        node.start_again().await;
+    }
+    for node in &cluster.nodes {
+        wait::until(LIMIT, "every node to be open again", async || node.api().open().await).await;
+    }
+    daemon.until(LIMIT, "the daemon to see it", open).await;
+}
+
+#[tokio::test]
+async fn three_openbao_nodes_killed_at_once_are_all_open_again() {
+    three_nodes(Product::OpenBao).await;
+}
+
+#[tokio::test]
+async fn three_vault_nodes_killed_at_once_are_all_open_again() {
+    three_nodes(Product::Vault).await;
 }
