@@ -1,23 +1,30 @@
 //! The command line: what may be typed, and what it means. Nothing outside this module sees a raw argument.
 
 mod gate;
+mod holds;
 mod init;
 pub(crate) mod pages;
 mod settings;
 mod shares;
+mod store;
 mod values;
 
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 use sops_tools::report::{ExitStatus, Failure};
 use sops_tools::terminal::CommonArgs;
 
 use unsealer::commands::Setup;
+use unsealer::commands::doctor::DoctorOrder;
 use unsealer::commands::export::ExportOrder;
 use unsealer::commands::gate::GateOrder;
+use unsealer::commands::hold::HoldOrder;
 use unsealer::commands::import::ImportOrder;
 use unsealer::commands::init::InitOrder;
+use unsealer::commands::release::ReleaseOrder;
+use unsealer::commands::status::StatusOrder;
+use unsealer::commands::store::StoreOrder;
 use unsealer::commands::unseal::UnsealOrder;
 use unsealer::error::{self, statuses_help};
 
@@ -60,15 +67,30 @@ enum Verb {
     /// Open sealed nodes once, now
     #[command(after_help = shares::UNSEAL_EXAMPLES, after_long_help = long(shares::UNSEAL_EXAMPLES))]
     Unseal(shares::UnsealArgs),
+    /// Would it open again tonight? One screen: nodes, store, identity, holds, alarms
+    #[command(after_help = STATUS_EXAMPLES, after_long_help = long(STATUS_EXAMPLES))]
+    Status(VaultArg),
     /// Wait until a Vault may start: its data is there, or its cluster is initialised
     #[command(after_help = gate::EXAMPLES, after_long_help = long(gate::EXAMPLES))]
     Gate(gate::GateArgs),
+    /// Keep a Vault sealed: daemons send nothing until it is released
+    #[command(after_help = holds::HOLD_EXAMPLES, after_long_help = long(holds::HOLD_EXAMPLES))]
+    Hold(holds::HoldArgs),
+    /// End holds
+    #[command(after_help = holds::RELEASE_EXAMPLES, after_long_help = long(holds::RELEASE_EXAMPLES))]
+    Release(holds::ReleaseArgs),
     /// Store the shares of a Vault that lives already, after proving them
     #[command(after_help = shares::IMPORT_EXAMPLES, after_long_help = long(shares::IMPORT_EXAMPLES))]
     Import(shares::ImportArgs),
     /// Break glass: print the shares, opened with an offline identity
     #[command(after_help = shares::EXPORT_EXAMPLES, after_long_help = long(shares::EXPORT_EXAMPLES))]
     Export(shares::ExportArgs),
+    /// The share store: verify, copy, re-sign
+    #[command(subcommand)]
+    Store(store::StoreVerb),
+    /// Check everything that can be checked, with one hint for each fault
+    #[command(after_help = DOCTOR_EXAMPLES, after_long_help = long(DOCTOR_EXAMPLES))]
+    Doctor(DoctorArgs),
     /// The settings
     #[command(subcommand)]
     Config(ConfigVerb),
@@ -99,6 +121,18 @@ const RUN_EXAMPLES: &str = "\
 Examples:
   unsealer run
   unsealer --config /etc/unsealer/unsealer.yaml run --listen 0.0.0.0:9797";
+const STATUS_EXAMPLES: &str = "\
+Examples:
+  unsealer status
+  unsealer status --vault main --output json
+
+Ends with 0 when every Vault would open again, 3 when a person is needed, 5 when it could not be found out, 6 when what is
+stored raises an alarm.";
+const DOCTOR_EXAMPLES: &str = "\
+Examples:
+  unsealer doctor
+  unsealer doctor --probe      also writes one small object, to see that writes are create-only
+  unsealer doctor --output json";
 const CONFIG_EXAMPLES: &str = "\
 Examples:
   unsealer config show
@@ -118,13 +152,34 @@ fn long(examples: &str) -> String {
     format!("{examples}\n\n{}", statuses_help())
 }
 
+#[derive(Debug, Args)]
+struct VaultArg {
+    /// One Vault of the settings; all without it
+    #[arg(long, value_name = "NAME")]
+    vault: Option<String>,
+}
+
+#[derive(Debug, Args)]
+struct DoctorArgs {
+    #[command(flatten)]
+    vault: VaultArg,
+    /// Write one small object into the store, to see that writes are create-only
+    #[arg(long)]
+    probe: bool,
+}
+
 /// What was asked for.
 #[derive(Debug)]
 pub(crate) enum Order {
     Run,
     Init(InitOrder),
     Unseal(UnsealOrder),
+    Status(StatusOrder),
     Gate(GateOrder),
+    Hold(HoldOrder),
+    Release(ReleaseOrder),
+    Store(StoreOrder),
+    Doctor(DoctorOrder),
     Import(ImportOrder),
     Export(ExportOrder),
     ConfigShow,
@@ -149,6 +204,11 @@ impl Verb {
             Self::Run => Order::Run,
             Self::Init(args) => Order::Init(args.into_order()),
             Self::Unseal(args) => Order::Unseal(args.into_order()),
+            Self::Status(args) => Order::Status(StatusOrder { vault: args.vault }),
+            Self::Hold(args) => Order::Hold(args.into_order()?),
+            Self::Release(args) => Order::Release(args.into_order()),
+            Self::Store(verb) => Order::Store(verb.into_order()),
+            Self::Doctor(args) => Order::Doctor(DoctorOrder { vault: args.vault.vault, probe: args.probe }),
             Self::Gate(args) => Order::Gate(args.into_order()?),
             Self::Import(args) => Order::Import(args.into_order()),
             Self::Export(args) => Order::Export(args.into_order()),

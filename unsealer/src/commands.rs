@@ -1,20 +1,28 @@
 //! What each command does, apart from how its flags are written. An order is a command line that has been understood.
 
 pub mod config;
+mod daemon_page;
+pub mod doctor;
 pub mod export;
 pub mod gate;
+pub mod hold;
 pub mod import;
 pub mod init;
+mod local_word;
+pub mod release;
 pub mod run;
+pub mod status;
+pub mod store;
 pub mod unseal;
 
 use std::path::PathBuf;
 
-use sops_tools::report::Failure;
+use sops_tools::report::{ExitStatus, Failure};
 use sops_tools::terminal::{self, Output};
 
 use crate::error;
-use crate::settings::{self, Loaded, Overrides, Sources};
+use crate::settings::{self, Loaded, Overrides, Sources, VaultSettings};
+use crate::store::publish::Refusal;
 
 /// Where a command finds its settings, and how it prints its result.
 #[derive(Debug)]
@@ -52,4 +60,59 @@ impl Setup {
         };
         printed.map_err(|error| error::unprintable(&error))
     }
+
+    /// Prints the result of a command that reports and judges: what it found bad ends it, after the whole report, and programs still
+    /// read one value, with the judgement under `error`.
+    ///
+    /// # Errors
+    /// As [`print`](Self::print).
+    pub fn conclude(
+        &self,
+        text: &str,
+        mut value: serde_json::Value,
+        judgement: Option<Failure>,
+    ) -> Result<ExitStatus, Failure> {
+        if let (Some(failure), Some(map)) = (&judgement, value.as_object_mut()) {
+            map.extend(terminal::failure_json(failure).as_object().cloned().unwrap_or_default());
+        }
+        self.print(text, &value)?;
+        let Some(failure) = judgement else { return Ok(ExitStatus::Done) };
+        if self.output == Output::Text {
+            terminal::print_failure(&failure, Output::Text);
+        }
+        Ok(failure.status)
+    }
+}
+
+/// The Vault that `--vault` names, or the only one of the settings.
+fn one_vault<'a>(loaded: &'a Loaded, name: Option<&str>) -> Result<&'a VaultSettings, Failure> {
+    let vaults = &loaded.settings.vaults;
+    let names = || vaults.iter().map(|vault| vault.name.as_str()).collect::<Vec<_>>().join(", ");
+    let usage = |class, problem: &str, hint: String| Failure::new(ExitStatus::Usage, class, problem).hint(hint);
+    match (name, vaults.as_slice()) {
+        (Some(name), _) => loaded.settings.vault(name).ok_or_else(|| {
+            usage("no-such-vault", "the settings have no Vault of that name", format!("use one of: {}", names()))
+        }),
+        (None, [only]) => Ok(only),
+        (None, _) => Err(usage(
+            "which-vault",
+            "the settings have several Vaults",
+            format!("say which with --vault: {}", names()),
+        )),
+    }
+}
+
+/// The Vault that `--vault` names, or all.
+fn chosen_vaults<'a>(loaded: &'a Loaded, name: Option<&str>) -> Result<Vec<&'a VaultSettings>, Failure> {
+    match name {
+        None => Ok(loaded.settings.vaults.iter().collect()),
+        Some(_) => one_vault(loaded, name).map(|vault| vec![vault]),
+    }
+}
+
+/// Policy does not let a command write.
+fn refused(vault: &str, refusal: Refusal) -> Failure {
+    Failure::new(ExitStatus::Refused, refusal.class(), format!("{vault}: nothing was written"))
+        .cause(refusal)
+        .hint(refusal.hint())
 }

@@ -28,7 +28,7 @@ fn main() -> ExitCode {
     init_tracing(cli.common.log_format, cli.common.verbose, &[]);
     hardening.log();
     match start(cli) {
-        Ok(()) => ExitCode::from(ExitStatus::Done.code()),
+        Ok(status) => ExitCode::from(status.code()),
         Err(failure) => {
             print_failure(&failure, output);
             ExitCode::from(failure.status.code())
@@ -36,26 +36,32 @@ fn main() -> ExitCode {
     }
 }
 
-fn start(cli: cli::Cli) -> Result<(), Failure> {
+fn start(cli: cli::Cli) -> Result<ExitStatus, Failure> {
     rustls::crypto::aws_lc_rs::default_provider()
         .install_default()
         .map_err(|_| error::unexpected("another TLS provider was installed first"))?;
     let (setup, order) = cli.into_order()?;
-    match order {
+    let done = match order {
+        Order::Status(order) => return wait_for(commands::status::run(&setup, &order)),
+        Order::Store(order) => return wait_for(commands::store::run(&setup, &order)),
+        Order::Doctor(order) => return wait_for(commands::doctor::run(&setup, &order)),
         Order::Run => commands::run::run(&setup.load()?.settings),
         Order::Init(order) => wait_for(commands::init::run(&setup, &order)),
         Order::Import(order) => wait_for(commands::import::run(&setup, &order)),
         Order::Export(order) => wait_for(commands::export::run(&setup, &order)),
         Order::Unseal(order) => wait_for(commands::unseal::run(&setup, &order)),
         Order::Gate(order) => wait_for(commands::gate::run(&setup, &order)),
+        Order::Hold(order) => wait_for(commands::hold::run(&setup, &order)),
+        Order::Release(order) => wait_for(commands::release::run(&setup, &order)),
         Order::ConfigShow => commands::config::show(&setup),
         Order::Completions(shell) => cli::pages::completions(shell),
         Order::Man(folder) => cli::pages::man(folder.as_deref()),
-    }
+    };
+    done.map(|()| ExitStatus::Done)
 }
 
 /// One thread runs a command: the work is waiting, and a second stack would be a second place for secrets.
-fn wait_for(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+fn wait_for<T>(command: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

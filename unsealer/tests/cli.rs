@@ -167,3 +167,122 @@ fn completions_and_manual_pages_cover_every_command() {
     let main = unsealer(folder.path(), &["man"]);
     assert!(String::from_utf8_lossy(&main.stdout).contains("unsealer"));
 }
+
+/// Settings with fresh keys, a folder store that exists, and a server and a daemon that do not.
+fn site() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let entropy = sops_tools::clock::System;
+    let (ours, recipient) = sops_tools::custody::Identities::generate_with_recipient();
+    let (_, offline) = sops_tools::custody::Identities::generate_with_recipient();
+    let key = sops_tools::custody::StoreKeys::generate(&entropy);
+    let at = jiff::Timestamp::UNIX_EPOCH;
+    sops_tools::files::replace(&folder.path().join("own.agekey"), &ours.to_file_text(at), 0o600).unwrap();
+    sops_tools::files::replace(&folder.path().join("store.key"), &key.to_file_text(), 0o600).unwrap();
+    sops_tools::files::create_directory(&folder.path().join("store"), 0o700).unwrap();
+    let text = format!(
+        "store: {{url: file://{}/store}}\nstoreKeyFile: store.key\nidentities: [own.agekey]\n\
+         recipients: {{unseal: {}, offline: {}}}\nvaults: [{{name: main, nodes: [http://127.0.0.1:9]}}]\n\
+         listen: 127.0.0.1:9\ncacheDir: cache\n",
+        folder.path().display(),
+        recipient.as_str(),
+        offline.as_str(),
+    );
+    write(folder.path(), "unsealer.yaml", &text);
+    folder
+}
+
+fn json(output: &Output) -> serde_json::Value {
+    serde_json::from_slice(&output.stdout).expect("one JSON value on stdout")
+}
+
+#[test]
+fn a_hold_is_stored_shown_and_released() {
+    let site = site();
+    let held = unsealer(site.path(), &["hold", "--reason", "incident 42", "--output", "json"]);
+    assert_eq!(held.status.code(), Some(0));
+    let held = json(&held);
+    let id = held["hold"].as_str().unwrap();
+    assert_eq!(held["next"], "seal after 30 s: daemons list holds every 15 s");
+    let status = json(&unsealer(site.path(), &["status", "--output", "json"]));
+    assert_eq!(status["vaults"][0]["store"]["holds"][0]["id"], id);
+    assert_eq!(status["error"]["status"], 3);
+    let unknown = unsealer(site.path(), &["release", "--hold", "00"]);
+    check(
+        &unknown,
+        4,
+        "",
+        "error: main: 00 is no hold in force\n\nhint: `unsealer status` lists the holds in force; --all ends every one\n",
+    );
+    let released = json(&unsealer(site.path(), &["release", "--hold", id, "--output", "json"]));
+    assert_eq!(released["released"][0], id);
+    let status = json(&unsealer(site.path(), &["status", "--output", "json"]));
+    assert_eq!(status["vaults"][0]["store"]["holds"].as_array().map(Vec::len), Some(0));
+}
+
+#[test]
+fn a_dry_run_of_a_hold_writes_nothing() {
+    let site = site();
+    let output = unsealer(site.path(), &["hold", "--reason", "why", "--dry-run"]);
+    check(&output, 0, "would hold main: why\nnothing was written\n", "");
+    let output = unsealer(site.path(), &["hold", "--reason", "why", "--local", "--dry-run"]);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(!site.path().join("cache").exists());
+    assert_eq!(std::fs::read_dir(site.path().join("store")).unwrap().count(), 0);
+}
+
+#[test]
+fn a_local_hold_is_a_file_that_the_daemon_of_this_host_reads() {
+    let site = site();
+    assert!(unsealer(site.path(), &["hold", "--reason", "why", "--local"]).status.success());
+    let heard = || unsealer::daemon::local::heard(&site.path().join("cache"), "main").unwrap();
+    assert!(matches!(heard(), Some(unsealer::daemon::local::LocalWord::Hold(hold)) if hold.reason == "why"));
+    assert!(unsealer(site.path(), &["release", "--local"]).status.success());
+    assert!(matches!(heard(), Some(unsealer::daemon::local::LocalWord::Release(_))));
+}
+
+#[test]
+fn status_says_first_whether_it_would_open_again() {
+    let site = site();
+    let output = unsealer(site.path(), &["status"]);
+    let shown = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(shown.starts_with("main: would not open again\n  ! no generation is stored"), "{shown}");
+    assert_eq!(output.status.code(), Some(3));
+}
+
+#[test]
+fn a_copy_carries_what_is_authentic_and_is_safe_to_repeat() {
+    let site = site();
+    assert!(unsealer(site.path(), &["hold", "--reason", "why"]).status.success());
+    let to = format!("file://{}/copy", site.path().display());
+    let copy = |arguments: &[&str]| {
+        json(&unsealer(site.path(), &[&["store", "copy", "--to", &to, "--output", "json"], arguments].concat()))
+    };
+    assert_eq!(copy(&["--dry-run"])["vaults"][0]["copied"].as_array().map(Vec::len), Some(1));
+    assert_eq!(copy(&[])["vaults"][0]["copied"].as_array().map(Vec::len), Some(1));
+    assert_eq!(copy(&[])["vaults"][0]["present"], 1);
+    let moved = unsealer(site.path(), &["store", "verify", "--store-url", &to]);
+    check(&moved, 0, "main: 1 objects, sound\n", "");
+}
+
+#[test]
+fn doctor_gives_one_hint_for_each_fault_and_probes_only_when_asked() {
+    let site = site();
+    let output = unsealer(site.path(), &["doctor", "--output", "json"]);
+    let report = json(&output);
+    let checks = report["checks"].as_array().unwrap();
+    let find = |name: &str| checks.iter().find(|check| check["check"] == name);
+    assert_eq!(find("recipients").unwrap()["result"], "good");
+    assert_eq!(find("shares").unwrap()["result"], "bad");
+    assert!(find("create-only").is_none());
+    assert!(checks.iter().all(|check| check["result"] == "good" || check["hint"].is_string()));
+    assert_eq!(output.status.code(), Some(3));
+    assert_eq!(std::fs::read_dir(site.path().join("store")).unwrap().count(), 0, "nothing is written without --probe");
+    let probed = json(&unsealer(site.path(), &["doctor", "--probe", "--output", "json"]));
+    assert!(
+        probed["checks"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|check| check["check"] == "create-only" && check["result"] == "good")
+    );
+}

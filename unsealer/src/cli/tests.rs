@@ -58,3 +58,21 @@ fn init_takes_one_wish_for_the_root_token_and_one_way() {
     assert!(refused("unsealer init --discard-root-token --root-token-to f").contains("cannot be used with"));
     assert!(refused("unsealer init --continue 1 --publish f").contains("cannot be used with"));
 }
+
+#[test]
+fn a_release_says_what_it_releases() {
+    assert!(refused("unsealer release").contains("--hold <ID>"));
+    assert!(refused("unsealer release --all --local").contains("cannot be used with"));
+}
+
+#[test]
+fn a_reason_is_one_line() {
+    let parse = |reason: &str| {
+        let cli = Cli::try_parse_from(["unsealer", "hold", "--reason", reason]).unwrap();
+        cli.into_order().map(|_| ()).map_err(|failure| failure.class)
+    };
+    assert_eq!(parse("incident 42"), Ok(()));
+    for reason in ["", "  ", "two\nlines", &"x".repeat(201)] {
+        assert_eq!(parse(reason), Err("reason"));
+    }
+}

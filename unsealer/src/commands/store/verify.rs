@@ -1,0 +1,86 @@
+//! `store verify`: every object read, every bundle opened, every fault by name.
+
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+use sops_tools::report::{ExitStatus, Failure};
+
+use crate::commands::{Setup, chosen_vaults};
+use crate::session::Session;
+use crate::store::load::load;
+use crate::store::verify::{Verification, verify};
+
+pub(super) async fn run(setup: &Setup, vault: Option<&str>) -> Result<ExitStatus, Failure> {
+    let loaded = setup.load()?;
+    let mut checked = Vec::new();
+    for vault in chosen_vaults(&loaded, vault)? {
+        let session = Session::open(loaded.settings.clone(), Some(vault.name.as_str()))?;
+        let store = session.reader()?;
+        let cached = session.cached()?;
+        let contents = load(&*store, &session.name, &session.keys, &cached, None).await?;
+        let found = verify(&session.name, &contents, &session.keys, &session.identities, &cached);
+        checked.push((session.name.as_str().to_owned(), contents.objects.len(), found));
+    }
+    let text: String = checked.iter().map(|(name, count, found)| text(name, *count, found)).collect();
+    let values: Vec<Value> = checked.iter().map(|(name, count, found)| value(name, *count, found)).collect();
+    let unsound: Vec<&str> =
+        checked.iter().filter(|(_, _, found)| !found.is_sound()).map(|(name, ..)| name.as_str()).collect();
+    let judgement = (!unsound.is_empty()).then(|| {
+        let problem = format!("not everything stored is sound: {}", unsound.join(", "));
+        Failure::new(ExitStatus::Integrity, "store-unsound", problem).hint(
+            "a daemon goes on with what is authentic; `unsealer store copy` puts back what was lost, from a cache or another copy",
+        )
+    });
+    setup.conclude(&text, json!({"vaults": values}), judgement)
+}
+
+fn text(name: &str, count: usize, found: &Verification) -> String {
+    let mut text = format!("{name}: {count} objects, {}\n", if found.is_sound() { "sound" } else { "not sound" });
+    for (generation, opens) in &found.opens {
+        let current = if found.view.current == Some(*generation) { ", current" } else { "" };
+        let opens = if *opens { "opens" } else { "does not open with these identities" };
+        let _ = writeln!(text, "  generation {generation}{current}: {opens}");
+    }
+    for bundle in &found.bundles {
+        let _ = writeln!(text, "  {}  {}", bundle.path, opened(bundle.opened.as_ref()));
+    }
+    for finding in &found.view.findings {
+        let _ = writeln!(text, "  alarm  {}  {}: {}", finding.path, finding.class, finding.detail);
+    }
+    if found.view.rolled_back {
+        text.push_str("  alarm  the store went back: objects that this host has seen are gone\n");
+    }
+    text
+}
+
+fn opened(opened: Option<&Result<Vec<u8>, crate::store::bundle::BundleFault>>) -> String {
+    match opened {
+        None => "is not there".to_owned(),
+        Some(Ok(numbers)) => format!("{} shares", numbers.len()),
+        Some(Err(fault)) => fault.to_string(),
+    }
+}
+
+fn value(name: &str, count: usize, found: &Verification) -> Value {
+    let bundles = found.bundles.iter().map(|bundle| {
+        json!({
+            "path": bundle.path,
+            "generation": bundle.generation,
+            "seal": bundle.seal,
+            "custodian": bundle.custodian,
+            "shares": bundle.opened.as_ref().and_then(|opened| opened.as_ref().ok()).map(Vec::len),
+            "fault": bundle.opened.as_ref().and_then(|opened| opened.as_ref().err()).map(ToString::to_string),
+        })
+    });
+    let opens = found.opens.iter().map(|(generation, opens)| json!({"generation": generation, "opens": opens}));
+    json!({
+        "name": name,
+        "objects": count,
+        "sound": found.is_sound(),
+        "current": found.view.current,
+        "generations": opens.collect::<Vec<_>>(),
+        "bundles": bundles.collect::<Vec<_>>(),
+        "findings": found.view.findings,
+        "rolledBack": found.view.rolled_back,
+    })
+}
