@@ -1,5 +1,7 @@
 //! What a person reads when the command line or the settings are wrong: exact text and exit status.
 
+#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot be set up fails")]
+
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -78,8 +80,8 @@ fn config_show_prints_what_is_in_force_and_where_it_came_from() {
         ("vaults[0].nodes[0]: http://127.0.0.1:8200/", "unsealer.yaml"),
         ("listen: [::]:1", "--listen"),
     ];
-    let text: String = lines.iter().map(|(line, origin)| format!("{line:width$}  # {origin}\n")).collect();
-    check(&output, 0, &format!("# unsealer.yaml\n{text}"), "");
+    let text: Vec<String> = lines.iter().map(|(line, origin)| format!("{line:width$}  # {origin}\n")).collect();
+    check(&output, 0, &format!("# unsealer.yaml\n{}", text.concat()), "");
 }
 
 #[test]

@@ -12,7 +12,7 @@ pub(super) struct SettingsArgs {
     /// Settings file [default: unsealer.yaml, then /etc/unsealer/unsealer.yaml]
     #[arg(long, value_name = "FILE", global = true)]
     config: Option<PathBuf>,
-    /// s3://BUCKET/PREFIX or file:///FOLDER
+    /// `s3://BUCKET/PREFIX` or `file:///FOLDER`
     #[arg(long, value_name = "URL", global = true)]
     store_url: Option<String>,
     /// Address of the S3 server

@@ -49,8 +49,8 @@ mod tests {
     #[test]
     fn a_wait_has_a_unit_and_ends_within_a_day() {
         assert_eq!(duration("90s"), Ok(Duration::from_secs(90)));
-        assert_eq!(duration("10m"), Ok(Duration::from_secs(600)));
-        assert_eq!(duration("24h"), Ok(Duration::from_secs(86_400)));
+        assert_eq!(duration("10m"), Ok(Duration::from_mins(10)));
+        assert_eq!(duration("24h"), Ok(Duration::from_hours(24)));
         for text in ["", "s", "10", "25h", "-1s", "1.5m", "99999999999999999999h", "18446744073709551615h", "1µ"] {
             assert!(duration(text).is_err(), "{text}");
         }

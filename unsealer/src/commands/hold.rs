@@ -31,7 +31,7 @@ pub struct HoldOrder {
 }
 
 /// Longest wait for a daemon to show the hold: it lists holds every 15 s, and a reading of the store may take 12 s.
-const LONGEST: Duration = Duration::from_secs(60);
+const LONGEST: Duration = Duration::from_mins(1);
 
 /// How long a person waits before sealing where no daemon was asked: two listings of 15 s.
 const SEAL_AFTER: Duration = Duration::from_secs(30);

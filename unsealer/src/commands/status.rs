@@ -51,10 +51,7 @@ fn screen(facts: &Facts, verdict: &Verdict) -> String {
     }
     match &facts.store {
         Ok(store) => {
-            let current =
-                store.current.map_or_else(|| "no generation".to_owned(), |number| format!("generation {number}"));
-            let opens = if store.openable { "opens with our identity" } else { "does not open with our identity" };
-            let _ = writeln!(text, "  store   {}  {current}, {opens}", facts.location);
+            let _ = writeln!(text, "  store   {}  {}", facts.location, store.shown());
             for hold in &store.holds {
                 let _ = writeln!(text, "  hold    {}  {} ({}, {})", hold.id, hold.reason, hold.host, hold.at);
             }

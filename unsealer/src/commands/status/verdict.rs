@@ -96,7 +96,7 @@ pub(super) fn judge(facts: &Facts) -> Verdict {
 fn judge_store(store: &StoreFacts, nodes: &[NodeFacts], note: &mut impl FnMut(Answer, String)) {
     match store.current {
         None if store.undecided.is_empty() => {
-            note(Answer::No, "no generation is stored: run `unsealer init` or `unsealer import`".to_owned())
+            note(Answer::No, "no generation is stored: run `unsealer init` or `unsealer import`".to_owned());
         }
         None => note(Answer::No, "several generations are stored and none is proven".to_owned()),
         Some(number) if !store.openable => {

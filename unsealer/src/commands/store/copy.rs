@@ -118,12 +118,14 @@ async fn read(session: &Session, store: &dyn ReadObjects) -> Result<Contents, Fa
 
 fn text(name: &str, plan: &CopyPlan, dry_run: bool) -> String {
     let verb = if dry_run { "would copy" } else { "copied" };
-    let steps: String = plan.steps.iter().map(|step| format!("  {}  {} bytes\n", step.path, step.size())).collect();
+    let steps: Vec<String> =
+        plan.steps.iter().map(|step| format!("  {}  {} bytes\n", step.path, step.size())).collect();
     format!(
-        "{name}: {verb} {}, there already {}, not authentic or not readable {}\n{steps}",
+        "{name}: {verb} {}, there already {}, not authentic or not readable {}\n{}",
         plan.steps.len(),
         plan.present,
-        plan.left_out.len()
+        plan.left_out.len(),
+        steps.concat()
     )
 }
 
