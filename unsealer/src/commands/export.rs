@@ -50,18 +50,20 @@ pub async fn run(setup: &Setup, order: &ExportOrder) -> Result<(), Failure> {
     for fault in &exported.faults {
         tracing::warn!(fault, "did not open");
     }
-    enough(&exported)?;
+    warn_where_too_few(&exported);
     print(setup, order, &exported)
 }
 
-fn enough(exported: &Exported) -> Result<(), Failure> {
+fn warn_where_too_few(exported: &Exported) {
     let threshold = exported.bundles.first().map_or(0, |bundle| usize::from(bundle.head.threshold));
     let count = exported.share_count();
-    if count >= threshold {
-        return Ok(());
+    if count < threshold {
+        tracing::warn!(
+            count,
+            threshold,
+            "these are fewer shares than are needed: the others lie with other custodians"
+        );
     }
-    tracing::warn!(count, threshold, "these are fewer shares than are needed: the others lie with other custodians");
-    Ok(())
 }
 
 fn print(setup: &Setup, order: &ExportOrder, exported: &Exported) -> Result<(), Failure> {

@@ -76,9 +76,10 @@ fn from_terminal() -> Result<Vec<Share>, Failure> {
         if line.trim().is_empty() {
             return if shares.is_empty() { Err(none_given()) } else { Ok(shares) };
         }
-        match share_text::parse_one(line.trim().as_bytes()) {
-            Some(share) => shares.push(share),
-            None => tracing::warn!("that is not a share (66 hex digits or 44 base64 characters); type it again"),
+        if let Some(share) = share_text::parse_one(line.trim().as_bytes()) {
+            shares.push(share);
+        } else {
+            tracing::warn!("that is not a share (66 hex digits or 44 base64 characters); type it again");
         }
     }
 }

@@ -128,7 +128,7 @@ fn text(report: &Report) -> String {
         Some(Fate::Revoked) => lines.push("root token: revoked".to_owned()),
         Some(Fate::File(path)) => lines.push(format!("root token: sealed to the offline recipients in {path}")),
         Some(Fate::Store(path)) => {
-            lines.push(format!("root token: sealed to the offline recipients, in the store as {path}"))
+            lines.push(format!("root token: sealed to the offline recipients, in the store as {path}"));
         }
         Some(Fate::NotAtHand) => lines.push("root token: never revoked, and nobody has it".to_owned()),
         None => {}
