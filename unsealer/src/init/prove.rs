@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::opener::{self, Outcome, Refusal};
 use crate::store::view::Generation;
-use crate::vault::{DrillOutcome, Node, SealStatus, VaultErrorKind};
+use crate::vault::{DrillOutcome, Health, Node, SealStatus, VaultErrorKind};
 
 /// Longest wait for a server to say how many shares it wants, and to be open after the last one: a raft node elects itself first.
 const LONGEST: Duration = Duration::from_mins(1);
@@ -36,27 +36,28 @@ pub async fn prove(
     token: Option<&Token>,
 ) -> Result<Proof, Failure> {
     let status = settled(node).await?;
-    if status.sealed {
-        return unseal(node, generation, shares, &status).await;
+    let unsealed = status.sealed && unseal(node, generation, shares, &status).await?;
+    let status = serving(node).await?;
+    if !unsealed {
+        drill(node, shares, token, &status).await?;
     }
-    drill(node, shares, token, &status).await?;
-    Ok(Proof { how: "drill", cluster_id: status.cluster_id })
+    Ok(Proof { how: if unsealed { "unsealed" } else { "drill" }, cluster_id: status.cluster_id })
 }
 
+/// `false` when somebody else was faster: what opened the server is not known from this.
 async fn unseal(
     node: &dyn Node,
     generation: Generation,
     shares: &[Share],
     status: &SealStatus,
-) -> Result<Proof, Failure> {
+) -> Result<bool, Failure> {
     let mut progress = status.progress;
     match opener::send(node, generation, shares, status.threshold, &mut progress).await {
         Outcome::Opened { .. } | Outcome::Pending { .. } => {
-            let open = opened(node).await?;
-            Ok(Proof { how: "unsealed", cluster_id: open.cluster_id })
+            wait(node, "is open", |status| !status.sealed).await?;
+            Ok(true)
         }
-        // Somebody else was faster: what opened it is not known from this.
-        Outcome::AlreadyOpen => Err(not_proven(node, "somebody else opened the server meanwhile")),
+        Outcome::AlreadyOpen => Ok(false),
         Outcome::Failed(refused) => Err(match refused.first() {
             Some((_, Refusal::Disturbed)) | None => not_proven(node, "somebody else sends shares too"),
             Some((_, Refusal::TooFewShares(why))) => not_proven(node, why),
@@ -94,7 +95,16 @@ async fn settled(node: &dyn Node) -> Result<SealStatus, Failure> {
     wait(node, "says how many shares it wants", |status| status.initialized && status.threshold > 0).await
 }
 
-async fn opened(node: &dyn Node) -> Result<SealStatus, Failure> {
+/// The status once requests are served: an unsealed raft node answers 500 to them until its cluster has a leader.
+async fn serving(node: &dyn Node) -> Result<SealStatus, Failure> {
+    let deadline = Instant::now() + LONGEST;
+    while Instant::now() < deadline {
+        let active = matches!(node.health().await, Ok(Health::Active));
+        if active || node.leader().await.is_ok_and(|leader| !leader.active() && leader.exists()) {
+            break;
+        }
+        sleep(EVERY).await;
+    }
     wait(node, "is open", |status| !status.sealed).await
 }
 
