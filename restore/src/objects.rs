@@ -2,7 +2,7 @@
 //!
 //! Reading and writing are two traits, so that a holder of read-only credentials shows in the types:
 //! [`ReadObjects`] gets and lists, [`WriteObjects`] creates. There is no overwrite and no delete. Stores:
-//! [`s3`], [`directory`] and, for tests, [`memory`]. [`location`] turns settings into one of them.
+//! [`s3`], [`directory`] and, for tests, the module `memory`. [`location`] turns settings into one of them.
 //!
 //! Every call ends within a bounded time, every read has a size limit, and an [`ObjectError`] says by its
 //! [`ErrorKind`] whether the object is known to be absent or whether the store could not be asked.

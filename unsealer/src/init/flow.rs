@@ -1,4 +1,4 @@
-//! Goes where [`decision`](super::decision) points.
+//! Goes where the decision points.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

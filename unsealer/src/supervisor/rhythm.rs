@@ -16,7 +16,7 @@ pub enum Place {
 /// When to look again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Wake {
-    /// At the latest after this time; at most [`LONGEST`].
+    /// At the latest after this time; at most 75 s.
     pub after: Duration,
     /// Hold an idle connection meanwhile, and look at once when it ends.
     pub watch: bool,

@@ -21,7 +21,7 @@ pub fn derive(vault: &VaultName, store: &Contents, keys: &StoreKeys, cache: &Con
     conclude(vault, &Reading::of(vault, store, cache, keys))
 }
 
-/// As [`derive`], of what was authenticated already.
+/// As [`derive()`], of what was authenticated already.
 pub fn conclude(vault: &VaultName, reading: &Reading) -> StoreView {
     let facts = generations::gather(reading);
     let current = current(&facts);
