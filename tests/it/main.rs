@@ -2,6 +2,7 @@
 
 mod age;
 mod custody;
+mod deploy;
 mod layers;
 mod object_access;
 mod objects;

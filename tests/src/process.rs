@@ -64,6 +64,19 @@ impl Program {
         self
     }
 
+    /// Runs in the network namespace of the process `pid`. To be called last: it takes arguments and variables as they are.
+    #[must_use]
+    pub fn in_network_of(self, pid: u32) -> Self {
+        let mut command = Command::new("nsenter");
+        command.args(["--net", "--target", &pid.to_string(), "--"]).arg(self.command.get_program());
+        command.args(self.command.get_args()).stdin(Stdio::null()).env_clear();
+        command.envs(self.command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        if let Some(folder) = self.command.get_current_dir() {
+            command.current_dir(folder);
+        }
+        Self { name: self.name, command }
+    }
+
     /// Reads its input from `file`.
     #[must_use]
     pub fn stdin(mut self, file: File) -> Self {

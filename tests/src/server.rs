@@ -243,6 +243,17 @@ impl Server {
         self.process = Some(self.plan.program().start(&self.plan.folder.join("server.log")));
     }
 
+    /// Starts it in the network namespace of the process `pid`, where its address is another machine's loopback to us: nothing
+    /// here can ask it any more.
+    ///
+    /// # Panics
+    /// Where it runs already.
+    pub fn launch_in_network_of(&mut self, pid: u32) {
+        assert!(self.process.is_none(), "the server runs already");
+        let program = self.plan.program().in_network_of(pid);
+        self.process = Some(program.start(&self.plan.folder.join("server.log")));
+    }
+
     /// Starts it with the data and address it had, and waits until it answers.
     pub async fn start_again(&mut self) {
         self.launch();

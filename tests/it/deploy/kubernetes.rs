@@ -94,7 +94,9 @@ fn every_secret_path_of_the_settings_is_mounted_and_its_key_exists() {
         assert_eq!(paths.len(), 5, "{paths:?}");
         paths.iter().for_each(|path| assert_mounted(path, container, list(&values, "/server/volumes")));
         let gate = named(list(&values, "/server/extraInitContainers"), "gate");
-        secret_paths(&gate["args"]).iter().for_each(|path| assert_mounted(path, gate, list(&values, "/server/volumes")));
+        secret_paths(&gate["args"])
+            .iter()
+            .for_each(|path| assert_mounted(path, gate, list(&values, "/server/volumes")));
     }
     let job = files::one("init/job.yaml");
     let container = named(list(&job, "/spec/template/spec/containers"), "init");
@@ -197,7 +199,10 @@ fn the_values_that_hide_or_prolong_a_sealed_server_are_set() {
         assert_eq!(server["terminationGracePeriodSeconds"], 30);
         assert_eq!(server["livenessProbe"]["path"], "/v1/sys/health?standbyok=true&sealedcode=204&uninitcode=204");
         let ha = &server["ha"];
-        assert_eq!((&ha["enabled"], &ha["raft"]["enabled"], &ha["raft"]["setNodeId"]), (&true.into(), &true.into(), &true.into()));
+        assert_eq!(
+            (&ha["enabled"], &ha["raft"]["enabled"], &ha["raft"]["setNodeId"]),
+            (&true.into(), &true.into(), &true.into())
+        );
         assert_eq!((&ha["replicas"], &ha["disruptionBudget"]["enabled"]), (&1.into(), &false.into()));
         let config = text(server, "/ha/raft/config");
         assert!(config.contains(&format!("path = \"{data}\"")), "{config}");
@@ -218,7 +223,8 @@ fn the_values_that_hide_or_prolong_a_sealed_server_are_set() {
 #[test]
 fn the_write_key_is_mounted_by_the_init_job_alone_and_nothing_kills_that_job_for_being_slow() {
     for (file, documents) in files::yaml_files() {
-        let mounts_it = documents.iter().any(|document| document.to_string().contains("\"secretName\":\"vault-unseal-s3-write\""));
+        let mounts_it =
+            documents.iter().any(|document| document.to_string().contains("\"secretName\":\"vault-unseal-s3-write\""));
         assert_eq!(mounts_it, file.ends_with("init/job.yaml"), "{}", file.display());
     }
     let job = files::one("init/job.yaml");

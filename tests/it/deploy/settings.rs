@@ -77,7 +77,8 @@ fn commands() -> BTreeSet<(String, Vec<String>)> {
         all.insert((words[0].to_owned(), flags.collect()));
     };
     for container in super::kubernetes::containers() {
-        let arguments: Vec<&str> = container["args"].as_array().expect("args").iter().filter_map(Value::as_str).collect();
+        let arguments: Vec<&str> =
+            container["args"].as_array().expect("args").iter().filter_map(Value::as_str).collect();
         note(&arguments);
     }
     for (_, text) in files::texts() {
@@ -116,7 +117,9 @@ async fn the_program_knows_every_command_and_flag_of_the_manifests_and_the_readm
 fn every_variable_is_one_that_the_program_or_the_build_reads() {
     let mut found = BTreeSet::new();
     for (file, text) in files::texts() {
-        for word in text.split(|c: char| !(c.is_ascii_uppercase() || c == '_')).filter(|word| word.starts_with("UNSEALER_")) {
+        for word in
+            text.split(|c: char| !(c.is_ascii_uppercase() || c == '_')).filter(|word| word.starts_with("UNSEALER_"))
+        {
             let known = OVERRIDES.iter().any(|over| over.variable == word) || BUILD_VARIABLES.contains(&word);
             assert!(known, "{}: nothing reads {word}", file.display());
             found.insert(word.to_owned());

@@ -40,7 +40,8 @@ async fn the_sandbox_stays_tight() {
     let folder = Workdir::new("unit");
     let arguments = ["security", "--offline=true", "--threshold=20", "--no-pager"];
     analyze(&arguments, unit(&folder, "", "")).await.assert_status(0);
-    let output = analyze(&arguments, unit(&folder, "CapabilityBoundingSet=\n", "CapabilityBoundingSet=CAP_SYS_ADMIN\n")).await;
+    let output =
+        analyze(&arguments, unit(&folder, "CapabilityBoundingSet=\n", "CapabilityBoundingSet=CAP_SYS_ADMIN\n")).await;
     assert_ne!(output.status, 0, "a looser unit passes as well");
 }
 
@@ -54,7 +55,9 @@ fn credentials(name: &str) -> Vec<String> {
 /// Every text that is the path of a credential.
 fn paths(value: &Value) -> Vec<String> {
     match value {
-        Value::String(text) => text.strip_prefix("/run/credentials/unsealer.service").map(str::to_owned).into_iter().collect(),
+        Value::String(text) => {
+            text.strip_prefix("/run/credentials/unsealer.service").map(str::to_owned).into_iter().collect()
+        }
         Value::Array(values) => values.iter().flat_map(paths).collect(),
         Value::Object(map) => map.values().flat_map(paths).collect(),
         _ => Vec::new(),
