@@ -7,7 +7,7 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, 
 use crate::workdir::Workdir;
 
 /// Names every certificate here is good for.
-const NAMES: [&str; 3] = ["localhost", "vault.vault.svc", "127.0.0.1"];
+const NAMES: [&str; 4] = ["localhost", "vault.vault.svc", "*.named.test", "127.0.0.1"];
 
 /// A private certificate authority.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ impl Authority {
         self.issuer.pem()
     }
 
-    /// A server's certificate and key, PEM, for `localhost`, `vault.vault.svc` and 127.0.0.1.
+    /// A server's certificate and key, PEM, for `localhost`, `vault.vault.svc`, `*.named.test` and 127.0.0.1.
     pub fn server(&self) -> (String, String) {
         let params = CertificateParams::new(NAMES.map(str::to_owned)).expect("names of the certificate");
         let key = KeyPair::generate().expect("key of the server");

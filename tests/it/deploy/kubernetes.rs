@@ -1,5 +1,7 @@
 //! Chart values and manifests: that they fit each other, and the traps that are silent in a cluster.
 
+use std::path::Path;
+
 use serde_json::Value;
 
 use super::files;
@@ -40,7 +42,11 @@ pub(super) fn containers() -> Vec<Value> {
         }
     }
     let mut found = Vec::new();
-    files::yaml_files().iter().flat_map(|(_, documents)| documents).for_each(|document| collect(document, &mut found));
+    for (_, documents) in files::yaml_files() {
+        for document in &documents {
+            collect(document, &mut found);
+        }
+    }
     assert_eq!(found.len(), 11, "containers: {found:?}");
     found
 }
@@ -63,7 +69,7 @@ fn secret_paths(value: &Value) -> Vec<String> {
 /// Asserts that `path` is a key of a Secret that is mounted there read-only, or the folder of one with an identity in it.
 fn assert_mounted(path: &str, container: &Value, volumes: &[Value]) {
     let mounts = list(container, "/volumeMounts");
-    let mount = mounts.iter().find(|mount| path.starts_with(text(mount, "/mountPath")));
+    let mount = mounts.iter().find(|mount| Path::new(path).starts_with(text(mount, "/mountPath")));
     let mount = mount.unwrap_or_else(|| panic!("{path} is not mounted in {container}"));
     assert_eq!(mount["readOnly"], true, "{mount}");
     assert!(mount.get("subPath").is_none(), "a subPath never follows a change: {mount}");
@@ -76,6 +82,12 @@ fn assert_mounted(path: &str, container: &Value, volumes: &[Value]) {
     let key = path[text(mount, "/mountPath").len()..].trim_start_matches('/');
     let there = if key.is_empty() { keys.keys().any(|key| key.ends_with(".agekey")) } else { keys.contains_key(key) };
     assert!(there, "{path}: the Secret has {:?}", keys.keys());
+}
+
+fn assert_all_mounted(paths: &[String], container: &Value, volumes: &[Value]) {
+    for path in paths {
+        assert_mounted(path, container, volumes);
+    }
 }
 
 #[test]
@@ -92,17 +104,15 @@ fn every_secret_path_of_the_settings_is_mounted_and_its_key_exists() {
         let container = named(list(&values, "/server/extraInitContainers"), "unsealer");
         let paths = secret_paths(&sidecar);
         assert_eq!(paths.len(), 5, "{paths:?}");
-        paths.iter().for_each(|path| assert_mounted(path, container, list(&values, "/server/volumes")));
+        assert_all_mounted(&paths, container, list(&values, "/server/volumes"));
         let gate = named(list(&values, "/server/extraInitContainers"), "gate");
-        secret_paths(&gate["args"])
-            .iter()
-            .for_each(|path| assert_mounted(path, gate, list(&values, "/server/volumes")));
+        assert_all_mounted(&secret_paths(&gate["args"]), gate, list(&values, "/server/volumes"));
     }
     let job = files::one("init/job.yaml");
     let container = named(list(&job, "/spec/template/spec/containers"), "init");
     let paths = secret_paths(&settings("init/config.yaml"));
     assert_eq!(paths.len(), 5, "{paths:?}");
-    paths.iter().for_each(|path| assert_mounted(path, container, list(&job, "/spec/template/spec/volumes")));
+    assert_all_mounted(&paths, container, list(&job, "/spec/template/spec/volumes"));
 }
 
 #[test]
