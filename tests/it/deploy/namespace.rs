@@ -87,7 +87,7 @@ impl Namespace {
     /// Changing the user clears the signal that would end it with the test process; it ends with its [`Process`].
     pub(super) fn contained(&self, name: &str, root: &Path) -> Program {
         self.enter(name)
-            .args(["env", "--ignore-environment", "chroot", "--userspec=65532:1000", "--groups=1000"])
+            .args(["env", "--ignore-environment", "/usr/sbin/chroot", "--userspec=65532:1000", "--groups=1000"])
             .arg(root)
     }
 
