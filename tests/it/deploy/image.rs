@@ -104,11 +104,15 @@ fn hand_over(folder: &Path) {
     }
 }
 
-/// What is mounted into the container, beside `/proc`: source, path inside, writable.
+/// The devices that a container has (OCI runtime specification, "Default Devices"): name, major and minor number.
+const DEVICES: [(&str, u8, u8); 5] =
+    [("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9)];
+
+/// What is mounted into the container, beside `/proc` and `/dev`: source, path inside, writable.
 struct Volumes(Vec<(PathBuf, &'static str, bool)>);
 
 impl Volumes {
-    /// The script that makes the root a container's: volumes, `/proc`, everything else read-only.
+    /// The script that makes the root a container's: volumes, `/proc`, devices, everything else read-only.
     fn script(&self, root: &Path) -> String {
         let root = root.display();
         let mut lines = vec![format!("mount --bind {root} {root}")];
@@ -119,13 +123,17 @@ impl Volumes {
             }
         }
         lines.push(format!("mount -t proc proc {root}/proc"));
+        lines.push(format!("mount -t tmpfs -o mode=755 dev {root}/dev"));
+        lines.extend(DEVICES.map(|(name, major, minor)| format!("mknod -m 666 {root}/dev/{name} c {major} {minor}")));
         lines.push(format!("mount -o remount,bind,ro {root}"));
         lines.join("\n")
     }
 
     /// Makes the places they are mounted on, as a container runtime does.
     fn make_places(&self, root: &Path) {
-        std::fs::create_dir(root.join("proc")).expect("place of /proc");
+        for name in ["proc", "dev"] {
+            std::fs::create_dir(root.join(name)).expect("place of a file system");
+        }
         for (source, path, _) in &self.0 {
             let place = root.join(&path[1..]);
             let folder = if source.is_dir() { &place } else { place.parent().expect("inside the root") };
