@@ -10,5 +10,6 @@ mod proxy;
 mod run;
 mod servers;
 mod store;
+mod story;
 mod testbed;
 mod vault_client;
