@@ -8,6 +8,7 @@ mod object_access;
 mod objects;
 mod proxy;
 mod run;
+mod scale;
 mod servers;
 mod store;
 mod story;

@@ -29,7 +29,7 @@ use unsealer::store::view::{Generation, Seal};
 /// Longest time for a state to come, on a loaded machine.
 const LIMIT: Duration = Duration::from_mins(1);
 
-struct Store {
+pub(crate) struct Store {
     objects: DirectoryStore,
     keys: StoreKeys,
     identities: Identities,
@@ -37,7 +37,7 @@ struct Store {
 }
 
 impl Store {
-    fn of(site: &Site) -> Self {
+    pub(crate) fn of(site: &Site) -> Self {
         let keys = site.folder().join("keys/unseal");
         let recipients = site.settings["recipients"].as_object().expect("recipients");
         Self {
@@ -56,7 +56,7 @@ impl Store {
     }
 
     /// Stores the shares of a server's init as generation 1.
-    async fn publish(&self, vault: &VaultName, keys: &Keys) {
+    pub(crate) async fn publish(&self, vault: &VaultName, keys: &Keys) {
         let shares = keys.shares.iter().map(|text| Share::copy_from(&STANDARD.decode(text).expect("base64")));
         let shares: Vec<Share> = shares.collect();
         let staging = Staging {
@@ -72,7 +72,7 @@ impl Store {
     }
 }
 
-fn name(text: &str) -> VaultName {
+pub(crate) fn name(text: &str) -> VaultName {
     VaultName::new(text).expect("a name")
 }
 

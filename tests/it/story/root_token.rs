@@ -48,7 +48,7 @@ async fn a_root_token_sealed_into_the_store_opens_with_the_offline_identity() {
 }
 
 /// A token of our own name, an orphan: it outlives the root token that made it.
-const AUDITOR: &str = "s.story-auditor-000000000";
+const AUDITOR: &str = "story-auditor-000000000";
 
 #[tokio::test]
 async fn requests_after_init_are_run_and_then_the_root_token_is_revoked() {
