@@ -181,8 +181,8 @@ async fn rest() {
     row("kill of the server, on /status.json", &mut times);
     memory(daemon.pid());
     let program = harness::bin::unsealer();
-    let size = std::fs::metadata(&program).expect("the program").len();
-    println!("size of {}: {size} bytes", program.display());
+    let bytes = std::fs::metadata(&program).expect("the program").len();
+    println!("size of {}: {bytes} bytes", program.display());
 }
 
 /// What the kernel counts for a process.

@@ -21,20 +21,20 @@ const LIMIT: Duration = Duration::from_mins(4);
 /// A call to a server that hangs is given up after this time.
 const HANGING_CALL: Duration = Duration::from_secs(5);
 
-/// Waits until the first node of each Vault in `which` is in one of these states.
-async fn all(daemon: &Daemon, which: std::ops::Range<usize>, what: &str, states: &[&str]) -> Value {
+/// Waits until the first node of each Vault in `which` is in this state.
+async fn all(daemon: &Daemon, which: std::ops::Range<usize>, what: &str, wanted: &str) -> Value {
     wait::for_some(LIMIT, what, async || {
         let status = daemon.status().await;
-        let state =
-            |vault: &usize| status["vaults"][*vault]["nodes"][0]["state"].as_str().unwrap_or_default().to_owned();
-        let late: Vec<String> =
-            which.clone().map(|vault| state(&vault)).filter(|state| !states.contains(&state.as_str())).collect();
+        let states =
+            which.clone().map(|vault| status["vaults"][vault]["nodes"][0]["state"].as_str().unwrap_or_default());
+        let late: Vec<&str> = states.filter(|state| *state != wanted).collect();
         if late.is_empty() {
             return Ok(status);
         }
+        let late = format!("{} are not: {late:?}", late.len());
         // The page of a hundred Vaults is not asked for in a tight loop.
         tokio::time::sleep(Duration::from_millis(50)).await;
-        Err(format!("{} are not: {late:?}", late.len()))
+        Err(late)
     })
     .await
 }
@@ -99,9 +99,9 @@ async fn many_vaults_are_opened_by_one_daemon_as_fast_beside_some_that_hang() {
         site = site.vault(&vault, [server.address()]);
     }
     let daemon = site.daemon().await;
-    all(&daemon, 0..many, "all to be open", &["open-active"]).await;
+    all(&daemon, 0..many, "all to be open", "open-active").await;
     let without = restart(&mut servers, 0, &daemon).await;
-    all(&daemon, 0..many, "all to be open again", &["open-active"]).await;
+    all(&daemon, 0..many, "all to be open again", "open-active").await;
 
     // These are sealed and hang before the daemon sees them again.
     assert_eq!(daemon.stop().await, Some(0));
@@ -112,15 +112,17 @@ async fn many_vaults_are_opened_by_one_daemon_as_fast_beside_some_that_hang() {
         server.process().freeze();
     }
     let daemon = site.daemon().await;
-    all(&daemon, hanging..many, "the others to be open", &["open-active"]).await;
+    all(&daemon, hanging..many, "the others to be open", "open-active").await;
     let with = restart(others, hanging, &daemon).await;
-    all(&daemon, 0..hanging, "those that hang to be named", &["unreachable"]).await;
+    all(&daemon, 0..hanging, "those that hang to be named", "unreachable").await;
     let worst = |times: &[Duration]| times.last().copied().unwrap_or_default();
     assert!(
         worst(&with) < worst(&without) + HANGING_CALL,
         "none waits for one that hangs: {with:?}, without: {without:?}"
     );
 
-    deaf.iter_mut().for_each(|server| server.process().thaw());
-    all(&daemon, 0..many, "those that hung to be open", &["open-active"]).await;
+    for server in deaf.iter_mut() {
+        server.process().thaw();
+    }
+    all(&daemon, 0..many, "those that hung to be open", "open-active").await;
 }

@@ -22,7 +22,9 @@ async fn the_offline_identity_opens_the_shares_without_a_store_key_and_they_open
     check.assert_status(0);
     assert!(check.stdout.contains("5 of 5 shares") && check.stdout.contains("no store key"), "{}", check.text());
     let mut secrets = Secrets::default();
-    shares.iter().for_each(|share| secrets.add("a share", share));
+    for share in &shares {
+        secrets.add("a share", share);
+    }
     secrets.assert_absent("what --check prints", &check.text());
     secrets.assert_absent("what export logs", &exported.stderr);
 
