@@ -1,6 +1,7 @@
 //! Scenarios on real servers.
 
 mod age;
+mod attack;
 mod custody;
 mod deploy;
 mod layers;

@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep};
 use crate::opener::{self, Custody, Outcome, Refusal};
 use crate::session::Session;
 use crate::store::contents::Contents;
-use crate::store::view::{Candidate, Generation, StoreView, derive};
+use crate::store::view::{Candidate, Generation, Standing, StoreView, derive};
 use crate::vault::client::Client;
 use crate::vault::{Health, Node, SealStatus};
 
@@ -125,7 +125,9 @@ impl Attempt<'_> {
             return report(node, "held", ExitStatus::Refused, held.to_owned())
                 .next("`unsealer release` ends the hold; `unsealer unseal --despite-hold` opens it this once");
         }
-        let joining = !seen.initialized;
+        // A joiner may have met its leader before it answered us: with an active member a sealed raft node counts as one.
+        let raft = seen.storage_type.as_deref() == Some("raft");
+        let joining = !seen.initialized || (raft && cluster_is_up(self.session, node).await);
         let seen = match ready(self.session, node, seen).await {
             Ok(seen) => seen,
             Err(report) => return report,
@@ -152,8 +154,18 @@ impl Attempt<'_> {
                 format!("it would be sent, in this order, generation {}", order.join(", ")),
             );
         }
-        conclude(node, opener::attempt(node, candidates, self.keyring, seen.threshold, seen.progress).await).await
+        let mut outcome = opener::attempt(node, candidates, self.keyring, seen.threshold, seen.progress).await;
+        if joining && refused(&outcome) {
+            // A joiner hangs at wrong shares. This one answered: it is a member, and may be sent everything.
+            let everything = order(self.view, &seen, false).unwrap_or_default();
+            outcome = opener::attempt(node, everything, self.keyring, seen.threshold, 0).await;
+        }
+        conclude(node, outcome).await
     }
+}
+
+fn refused(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Failed(all) if all.iter().any(|(_, why)| matches!(why, Refusal::Rejected)))
 }
 
 /// An uninitialised node is either empty or joins a cluster that exists: then it learns of it within seconds.
@@ -214,7 +226,8 @@ fn order(view: &StoreView, seen: &SealStatus, joining: bool) -> Result<Vec<Candi
             "find out which generation is right (unseal an initialised member first), then run the command again",
         ));
     }
-    Ok(view.candidates.iter().filter(|one| Some(one.generation) == view.current).filter(fits).cloned().collect())
+    let current = |one: &&Candidate| Some(one.generation) == view.current && one.standing != Standing::NotAuthentic;
+    Ok(view.candidates.iter().filter(current).filter(fits).cloned().collect())
 }
 
 async fn conclude(node: &Client, outcome: Outcome) -> NodeReport {

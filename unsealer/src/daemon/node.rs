@@ -186,7 +186,8 @@ impl Keeper {
                 if present.presence.ended() {
                     present.continuity = Continuity::Broken;
                 }
-                let asks = self.here().report.borrow().state.asks_peers(&seal);
+                let facts = self.vault().facts(self.here());
+                let asks = self.here().report.borrow().state.asks_peers(&seal, &facts);
                 let peer_active = asks && self.peer_active(seal.initialized, present).await;
                 Observation::Answered(Answer { seal, leader, peer_active, continuity: present.continuity })
             }

@@ -14,13 +14,13 @@ use tokio_util::sync::CancellationToken;
 use super::board::{Board, StoreReport, VaultBoard, bundle_line};
 use super::local::{self, LocalWord};
 use crate::opener::Custody;
-use crate::status::GenerationStatus;
+use crate::status::{Condition, GenerationStatus};
 use crate::store::view::{Candidate, Standing, StoreView};
 use crate::supervisor::Facts;
 
 /// Whole readings, when all is well.
 const LISTING: Duration = Duration::from_mins(5);
-/// Readings of the holds alone.
+/// Readings of the holds alone; whole ones while a node waits for something to be stored.
 const HOLDS: Duration = Duration::from_secs(15);
 /// Local words, a file on this host.
 const LOCAL: Duration = Duration::from_secs(2);
@@ -101,7 +101,7 @@ impl Stocktaker {
                     words = Instant::now() + LOCAL;
                 }
                 Due::Holds | Due::Listing | Due::Custody => {
-                    let whole = !matches!(due, Due::Holds);
+                    let whole = !matches!(due, Due::Holds) || self.waits_for_the_store();
                     if matches!(due, Due::Custody) {
                         self.known(|facts| {
                             facts.identity_epoch += 1;
@@ -124,6 +124,21 @@ impl Stocktaker {
 
     fn vault(&self) -> &VaultBoard {
         &self.board.vaults[self.vault]
+    }
+
+    /// Whether a node is in a state that something newly stored ends: an import, an init or a copy elsewhere.
+    fn waits_for_the_store(&self) -> bool {
+        self.vault().nodes.iter().any(|node| {
+            matches!(
+                node.report.borrow().state.condition,
+                Condition::Uninitialised
+                    | Condition::IntentOpen
+                    | Condition::NotRestored
+                    | Condition::JoiningUndecided
+                    | Condition::SharesMissing
+                    | Condition::SharesRejected
+            )
+        })
     }
 
     /// `base` plus up to a fifth of it: many daemons shall not ask at one moment.

@@ -43,6 +43,10 @@ pub(super) fn answered(state: &mut State, answer: &Answer, facts: &Facts, now: T
     if !seal.sealed {
         return open(state, answer, facts, now, jitter);
     }
+    if (was_open && answer.continuity != Continuity::Unbroken) || !seal.initialized {
+        // Most likely another process, and on another volume perhaps.
+        state.member_shown = false;
+    }
     if was_open && answer.continuity == Continuity::Unbroken && seal.initialized {
         sealed_in_place(state, facts, now, jitter);
     }
@@ -66,6 +70,7 @@ fn open(state: &mut State, answer: &Answer, facts: &Facts, now: Timestamp, jitte
     state.settled = if first { 0 } else { state.settled.saturating_add(1) };
     state.inferred = None;
     state.joiner = false;
+    state.member_shown = true;
     state.seen_uninitialised = false;
     state.foreign = None;
     state.foreign_seen = false;
@@ -130,10 +135,11 @@ fn empty(state: &mut State, answer: &Answer, facts: &Facts, now: Timestamp, jitt
     (Action::Wait, slower)
 }
 
-/// The first look at a sealed node that was empty a moment ago, with an active peer: it has just met its leader.
+/// A sealed node with an active peer may still have to join: a joiner meets its leader before it answers at all, so that nobody need
+/// have seen it empty. Until it has refused shares, which a joiner cannot, it is taken for one.
 fn note_joiner(state: &mut State, answer: &Answer) {
     let raft = answer.seal.storage_type.as_deref() == Some("raft");
-    if state.seen_uninitialised && raft && answer.peer_active {
+    if raft && answer.peer_active && !state.member_shown {
         state.joiner = true;
     }
     state.seen_uninitialised = false;
@@ -299,7 +305,16 @@ pub(super) fn attempted(state: &mut State, outcome: &Outcome, facts: &Facts, now
             return (Action::Wait, rhythm::tight(facts.place, jitter));
         }
         Outcome::Interrupted { detail, .. } => (Trouble::Disturbed, sentence::interrupted(detail)),
-        Outcome::Failed(refusals) => judge(refusals),
+        Outcome::Failed(refusals) => {
+            let refused = refusals.iter().any(|(_, refusal)| matches!(refusal, Refusal::Rejected));
+            if refused && state.joiner {
+                // A joiner hangs at wrong shares. This one answered: it is a member, and may be sent everything.
+                state.joiner = false;
+                state.member_shown = true;
+                return (Action::Wait, rhythm::soon());
+            }
+            judge(refusals)
+        }
     };
     state.back_off(trouble, detail, facts, now, jitter);
     backing_off(state, facts, now, jitter).unwrap_or((Action::Wait, rhythm::soon()))

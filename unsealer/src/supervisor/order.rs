@@ -1,5 +1,6 @@
 //! Which generations a node may be sent, and in which order.
 
+use super::Facts;
 use crate::store::view::{Candidate, Generation, Standing, StoreView};
 use crate::vault::SealStatus;
 
@@ -27,6 +28,14 @@ pub fn order(view: &StoreView, seal: &SealStatus, member: Member, leader: Option
             .map(|candidate| vec![candidate.generation])
             .unwrap_or_default(),
     }
+}
+
+/// Whether a node that may still have to join would be treated otherwise than a member.
+pub(super) fn joining_matters(seal: &SealStatus, facts: &Facts) -> bool {
+    facts.view.as_deref().is_some_and(|view| {
+        let order_of = |member| order(view, seal, member, facts.leader_opened_with);
+        !view.undecided.is_empty() || order_of(Member::Settled) != order_of(Member::Joining)
+    })
 }
 
 /// Whether the split is the server's. What no authentic manifest describes is not known to differ.

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Facts;
-use super::order::Member;
+use super::order::{Member, joining_matters};
 use super::rhythm::jittered;
 use crate::status::Condition;
 use crate::store::view::Generation;
@@ -101,6 +101,8 @@ pub struct State {
     pub inferred: Option<InferredHold>,
     pub(super) seen_uninitialised: bool,
     pub(super) joiner: bool,
+    /// It refused wrong shares in this process: only a member can, so nothing wedges it.
+    pub(super) member_shown: bool,
     pub(super) hung_looks: u8,
     pub(super) reseals: u32,
     pub(super) settled: u32,
@@ -127,6 +129,7 @@ impl State {
             inferred,
             seen_uninitialised: false,
             joiner: false,
+            member_shown: false,
             hung_looks: 0,
             reseals: 0,
             settled: 0,
@@ -141,10 +144,13 @@ impl State {
         if self.joiner { Member::Joining } else { Member::Settled }
     }
 
-    /// Whether it matters, for a node that answered so, if one of its peers is active.
-    pub fn asks_peers(&self, seal: &SealStatus) -> bool {
+    /// Whether it matters, for a node that answered so, if one of its peers is active: for one that is empty, and for one that would be
+    /// sent something else if it were still joining. Where one generation is stored the peers are not on the way of an unseal.
+    pub fn asks_peers(&self, seal: &SealStatus, facts: &Facts) -> bool {
         let raft = seal.storage_type.as_deref() == Some("raft");
-        raft && seal.sealed && (!seal.initialized || self.seen_uninitialised)
+        let settled = self.member_shown || self.joiner;
+        raft && seal.sealed
+            && (!seal.initialized || self.seen_uninitialised || (!settled && joining_matters(seal, facts)))
     }
 
     /// Names the state and says why.
@@ -158,6 +164,7 @@ impl State {
     pub(super) fn new_process(&mut self) {
         self.seen_uninitialised = false;
         self.joiner = false;
+        self.member_shown = false;
         self.hung_looks = 0;
         self.reseals = 0;
         self.back_off = None;

@@ -199,6 +199,42 @@ fn a_restart_makes_a_joiner_an_unknown_node_again() {
     assert_eq!(sends(&walk.see(&sealed())), [2, 1, 9]);
 }
 
+fn sealed_beside_an_active_peer() -> Observation {
+    Observation::Answered(Answer { peer_active: true, ..answer(seal(true, true)) })
+}
+
+#[test]
+fn a_node_that_nobody_saw_empty_counts_as_a_joiner_until_it_refuses_shares() {
+    let mut walk = Walk::new(facts(Some(view())));
+    assert!(walk.state.asks_peers(&seal(true, true), &walk.facts));
+    assert_eq!(
+        sends(&walk.see(&sealed_beside_an_active_peer())),
+        [2],
+        "a joiner may have met its leader before our first look"
+    );
+    walk.fail(&[(2, Refusal::Rejected)]);
+    assert!(!walk.state.asks_peers(&seal(true, true), &walk.facts));
+    assert_eq!(sends(&walk.see(&sealed())), [2, 1, 9], "a joiner would hang: this is a member");
+    walk.see(&Observation::Answered(answer(seal(true, false))));
+    assert_eq!(sends(&walk.see(&sealed_beside_an_active_peer())), [2], "empty again: another process");
+}
+
+#[test]
+fn a_node_with_an_active_peer_is_sent_nothing_that_is_not_authentic() {
+    let store = StoreView { candidates: vec![candidate(9, Standing::NotAuthentic)], current: None, ..view() };
+    let mut walk = Walk::new(facts(Some(store)));
+    let decision = walk.see(&sealed_beside_an_active_peer());
+    assert_eq!((decision.state.condition, sends(&decision)), (Condition::SharesMissing, vec![]));
+}
+
+#[test]
+fn where_one_generation_is_stored_peers_are_not_asked_on_the_way_of_an_unseal() {
+    let store = StoreView { candidates: vec![candidate(2, Standing::Proven)], ..view() };
+    let walk = Walk::new(facts(Some(store)));
+    assert!(!walk.state.asks_peers(&seal(true, true), &walk.facts));
+    assert!(walk.state.asks_peers(&seal(true, false), &walk.facts));
+}
+
 #[test]
 fn a_joiner_that_took_its_shares_is_left_alone_for_six_seconds() {
     let mut walk = Walk::new(facts(Some(view())));
