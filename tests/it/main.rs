@@ -5,6 +5,7 @@ mod attack;
 mod custody;
 mod deploy;
 mod layers;
+mod leaks;
 mod object_access;
 mod objects;
 mod proxy;

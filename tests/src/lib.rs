@@ -4,7 +4,7 @@
 //! - [`weed`]: SeaweedFS as S3; [`s3`]: a bucket without our own code
 //! - [`proxy`]: breaks what passes between a client and a server
 //! - [`site`]: keys, store and settings of one installation, and its commands; [`daemon`]: `unsealer run`
-//! - [`memscan`], [`leak`]: secrets where none may be
+//! - [`stub`]: says what a test wants and keeps what it was sent; [`memscan`], [`leak`]: secrets where none may be
 //! - [`process`], [`command`], [`bin`], [`tools`], [`ports`], [`workdir`], [`wait`], [`cert`]: what the others are built from
 
 #![expect(clippy::expect_used, clippy::panic, reason = "harness: a fault in it fails the test")]
@@ -23,6 +23,7 @@ pub mod proxy;
 pub mod s3;
 pub mod server;
 pub mod site;
+pub mod stub;
 pub mod tools;
 pub mod wait;
 pub mod weed;

@@ -25,7 +25,16 @@ impl Needle {
     /// Where the secret is shorter than 32 bytes: less than 16 would be searched, and those may stand there by chance.
     pub fn tail_of(name: &str, secret: &[u8]) -> Self {
         assert!(secret.len() >= 2 * OVERWRITTEN, "{name} is too short to be searched for");
-        Self { name: name.to_owned(), masked: secret[OVERWRITTEN..].iter().map(|byte| byte ^ MASK).collect() }
+        Self::whole(name, &secret[OVERWRITTEN..])
+    }
+
+    /// The whole of a secret that is too short for [`Needle::tail_of`].
+    ///
+    /// # Panics
+    /// Where it is shorter than 16 bytes.
+    pub fn whole(name: &str, secret: &[u8]) -> Self {
+        assert!(secret.len() >= OVERWRITTEN, "{name} is too short to be searched for");
+        Self { name: name.to_owned(), masked: secret.iter().map(|byte| byte ^ MASK).collect() }
     }
 
     fn found_in(&self, memory: &[u8]) -> bool {

@@ -198,6 +198,8 @@ impl Stocktaker {
                 if !self.vault().store.borrow().store.available {
                     tracing::info!(vault = self.vault().name, "the store can be read");
                 }
+                // First what stands there, then that it was read: a status between the two shows no store that is read and empty.
+                self.show(view).await;
                 let now = self.clock.now();
                 self.report(|report| {
                     report.store.available = true;
@@ -205,7 +207,6 @@ impl Stocktaker {
                     report.store.cached_at = None;
                     report.store.error = None;
                 });
-                self.show(view).await;
                 true
             }
             Err(fault) => {
