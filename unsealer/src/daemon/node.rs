@@ -163,7 +163,9 @@ impl Keeper {
         let (vault, node) = (&self.vault().name, &self.here().address);
         let (condition, message) = (state.condition.word(), &state.message);
         let next_step = state.next_step.as_deref().unwrap_or_default();
-        if state.condition.needs_a_person() || state.cluster_mismatch {
+        // A server that is down is everyday business; one that is not to be trusted, or not under this address, is not.
+        let unfit = state.condition == Condition::Unreachable && state.next_step.is_some();
+        if state.condition.needs_a_person() || state.cluster_mismatch || unfit {
             tracing::warn!(vault, node, state = condition, next_step, "{message}");
         } else {
             tracing::info!(vault, node, state = condition, next_step, "{message}");

@@ -238,13 +238,17 @@ fn backing_off(state: &mut State, facts: &Facts, now: Timestamp, jitter: u16) ->
     }
     let left = passed(now, back_off.until);
     let condition = condition_of(back_off.trouble, state.reseals);
-    let words = sentence::trouble(condition, &back_off.detail);
+    let words = match back_off.trouble {
+        Trouble::Mistrusted(kind) => sentence::unreachable(kind, &back_off.detail),
+        _ => sentence::trouble(condition, &back_off.detail),
+    };
     state.is(condition, words);
     Some((Action::Wait, rhythm::patient(Some(left), jitter)))
 }
 
 fn condition_of(trouble: Trouble, reseals: u32) -> Condition {
     match trouble {
+        Trouble::Mistrusted(_) => Condition::Unreachable,
         Trouble::Missing => Condition::SharesMissing,
         Trouble::Rejected => Condition::SharesRejected,
         Trouble::Keyring => Condition::BrokenRotation,
@@ -304,6 +308,7 @@ pub(super) fn attempted(state: &mut State, outcome: &Outcome, facts: &Facts, now
             state.is(Condition::Joining, sentence::opening_by_itself(*generation));
             return (Action::Wait, rhythm::tight(facts.place, jitter));
         }
+        Outcome::Interrupted { kind, detail } if mistrusted(*kind) => (Trouble::Mistrusted(*kind), detail.clone()),
         Outcome::Interrupted { detail, .. } => (Trouble::Disturbed, sentence::interrupted(detail)),
         Outcome::Failed(refusals) => {
             let refused = refusals.iter().any(|(_, refusal)| matches!(refusal, Refusal::Rejected));
@@ -318,6 +323,11 @@ pub(super) fn attempted(state: &mut State, outcome: &Outcome, facts: &Facts, now
     };
     state.back_off(trouble, detail, facts, now, jitter);
     backing_off(state, facts, now, jitter).unwrap_or((Action::Wait, rhythm::soon()))
+}
+
+/// A listener that answers questions and is sent no share: another user's, one without the right certificate, one that sends us elsewhere.
+fn mistrusted(kind: VaultErrorKind) -> bool {
+    matches!(kind, VaultErrorKind::Untrusted | VaultErrorKind::Tls | VaultErrorKind::Redirected)
 }
 
 fn judge(refusals: &[(crate::store::view::Generation, Refusal)]) -> (Trouble, String) {

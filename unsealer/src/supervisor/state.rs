@@ -11,7 +11,7 @@ use super::order::{Member, joining_matters};
 use super::rhythm::jittered;
 use crate::status::Condition;
 use crate::store::view::Generation;
-use crate::vault::SealStatus;
+use crate::vault::{SealStatus, VaultErrorKind};
 
 /// An open server was seen sealed over an unbroken connection: somebody meant it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +36,8 @@ pub(super) enum Trouble {
     Resealed,
     /// A call failed, or somebody else was at it.
     Disturbed,
+    /// The server answers questions, and is not to be trusted with a share.
+    Mistrusted(VaultErrorKind),
 }
 
 impl Trouble {
@@ -46,6 +48,7 @@ impl Trouble {
             Self::Rejected => (10, 300),
             Self::Keyring => (60, 900),
             Self::Resealed => (5, 900),
+            Self::Mistrusted(_) => (1, 15),
             Self::Disturbed => return (Duration::from_millis(100), Duration::from_secs(5)),
         };
         (Duration::from_secs(seconds.0), Duration::from_secs(seconds.1))

@@ -228,6 +228,17 @@ fn a_node_with_an_active_peer_is_sent_nothing_that_is_not_authentic() {
 }
 
 #[test]
+fn a_listener_that_may_not_be_sent_a_share_is_named_though_it_answers() {
+    let mut walk = Walk::new(facts(Some(view())));
+    walk.see(&sealed());
+    let detail = "no socket of user 100 alone listens there".to_owned();
+    let decision = walk.see(&Observation::Attempted(Outcome::Interrupted { kind: VaultErrorKind::Untrusted, detail }));
+    assert_eq!(decision.state.condition, Condition::Unreachable);
+    assert!(decision.state.next_step.is_some_and(|next| next.contains("check who listens there")));
+    assert_eq!(sends(&walk.see(&sealed())), Vec::<u32>::new(), "not asked again at once");
+}
+
+#[test]
 fn where_one_generation_is_stored_peers_are_not_asked_on_the_way_of_an_unseal() {
     let store = StoreView { candidates: vec![candidate(2, Standing::Proven)], ..view() };
     let walk = Walk::new(facts(Some(store)));
