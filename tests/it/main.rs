@@ -4,6 +4,7 @@ mod age;
 mod attack;
 mod custody;
 mod deploy;
+mod kills;
 mod layers;
 mod leaks;
 mod object_access;

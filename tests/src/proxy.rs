@@ -20,7 +20,7 @@ use tokio::task::JoinSet;
 use crate::ports::Port;
 use http::{Message, read_message};
 use plan::Plan;
-pub use plan::{Action, Call, Moment, Trap};
+pub use plan::{Action, Call, Lasting, Moment, Trap};
 
 /// What the proxy does to every connection and answer until told otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,7 +93,15 @@ impl Proxy {
 
     /// Changes what happens from now on: to new connections, and to the next request of open ones.
     pub fn set(&self, mode: Mode) {
-        self.state().mode = mode;
+        let mut state = self.state();
+        state.mode = mode;
+        state.plan.break_at(None);
+    }
+
+    /// Breaks the call with this number in the way of `mode`, and the later ones where it lasts. [`Mode::Flaky`] is a
+    /// matter of connections: as the fault of a call it does nothing.
+    pub fn break_at(&self, number: usize, lasting: Lasting, mode: Mode) {
+        self.state().plan.break_at(Some((number, lasting, mode)));
     }
 
     /// Lays a trap for one call; several may lie at once.
@@ -214,7 +222,7 @@ async fn exchange(
     let (mode, mut sprung) = {
         let mut state = lock(state);
         let sprung = state.plan.record(request);
-        (state.mode, sprung)
+        (state.plan.fault(sprung.number()).unwrap_or(state.mode), sprung)
     };
     if mode == Mode::Blackhole {
         return Next::Silence;

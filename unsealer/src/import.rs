@@ -9,12 +9,13 @@ use sops_tools::report::{ExitStatus, Failure};
 use sops_tools::secret::{Share, Token};
 
 use crate::init::prove::{self, Proof};
+use crate::opener;
 use crate::session::{Session, host, not_stored};
 use crate::shamir::{self, Consistency};
 use crate::store::names::MarkKind;
 use crate::store::publish::{self, Staging, Writer};
 use crate::store::records::MarkRecord;
-use crate::store::view::{Generation, Seal};
+use crate::store::view::{Candidate, Generation, Seal, Standing, StoreView};
 use crate::vault::{Node, SealStatus};
 
 /// What the person asked for.
@@ -78,7 +79,9 @@ pub async fn import(
     let refused = |error: &publish::PublishError, what| not_stored(session.name.as_str(), what, error);
     let view = session.look(store).await?;
     publish::may_begin(&view).map_err(|refusal| refused(&refusal.into(), "generation"))?;
-    let number = view.next_generation.ok_or(publish::Refusal::NumbersUsedUp);
+    let before = stored_before(session, &view, &options.shares);
+    let number = before.map(|generation| generation.0).or(view.next_generation);
+    let number = number.ok_or(publish::Refusal::NumbersUsedUp);
     let generation = Generation(number.map_err(|refusal| refused(&refusal.into(), "generation"))?);
     let report = |proof| Report {
         vault: session.name.as_str().to_owned(),
@@ -106,7 +109,9 @@ pub async fn import(
         custody: &custody,
         created: clock.now(),
     };
-    writer.stage(&staging, &session.identities).await.map_err(|error| refused(&error, "bundles"))?;
+    if before.is_none() {
+        writer.stage(&staging, &session.identities).await.map_err(|error| refused(&error, "bundles"))?;
+    }
     mark_proven(&writer, generation, &proof).await.map_err(|error| refused(&error, "proven mark"))?;
     Ok(report(Some(proof.how)))
 }
@@ -148,6 +153,17 @@ async fn split_of(node: &dyn Node, options: &Options) -> Result<SealStatus, Fail
         return refused("too-many-shares", problem, "give the shares of one generation only");
     }
     Ok(status)
+}
+
+/// The generation of an import that was cut off before its mark: exactly these shares stand there, under its manifest.
+fn stored_before(session: &Session, view: &StoreView, shares: &[Share]) -> Option<Generation> {
+    let keyring = session.keyring();
+    let same = |candidate: &&Candidate| {
+        let found = opener::open_candidate(candidate, &keyring).shares;
+        found.len() == shares.len() && shares.iter().all(|share| found.iter().any(|one| one.same_as(share)))
+    };
+    let live = |candidate: &&Candidate| matches!(candidate.standing, Standing::Proven | Standing::Staged);
+    view.candidates.iter().filter(live).find(same).map(|candidate| candidate.generation)
 }
 
 enum Subset {

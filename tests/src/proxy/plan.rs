@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::Mode;
 use super::http::Message;
 
 /// One call that came through.
@@ -59,6 +60,19 @@ impl Trap {
     }
 }
 
+impl Trap {
+    /// At the call with this number among those whose name contains `part`, counted from 0 from now on.
+    pub fn nth(part: &str, number: usize, moment: Moment, deed: impl FnOnce() -> Action + Send + 'static) -> Self {
+        let (part, mut seen) = (part.to_owned(), 0);
+        let chosen = move |_, call: &Call| {
+            let named = call.name.contains(&part);
+            seen += usize::from(named);
+            named && seen == number + 1
+        };
+        Self { chosen: Box::new(chosen), moment, deed: Box::new(deed) }
+    }
+}
+
 impl fmt::Debug for Trap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Trap").field("moment", &self.moment).finish_non_exhaustive()
@@ -69,9 +83,30 @@ impl fmt::Debug for Trap {
 pub(super) struct Plan {
     calls: Vec<Call>,
     traps: Vec<Trap>,
+    /// First call, whether the later ones suffer too, and what.
+    fault: Option<(usize, Lasting, Mode)>,
+}
+
+/// How long a fault lasts that begins at one call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lasting {
+    /// That call alone.
+    OneCall,
+    /// That call and all later ones, until [`Proxy::set`](super::Proxy::set).
+    FromThenOn,
 }
 
 impl Plan {
+    pub(super) fn break_at(&mut self, fault: Option<(usize, Lasting, Mode)>) {
+        self.fault = fault;
+    }
+
+    /// What the call with this number suffers beyond what all suffer.
+    pub(super) fn fault(&self, number: usize) -> Option<Mode> {
+        let (first, lasting, mode) = self.fault?;
+        (number == first || (lasting == Lasting::FromThenOn && number > first)).then_some(mode)
+    }
+
     pub(super) fn lay(&mut self, trap: Trap) {
         self.traps.push(trap);
     }

@@ -61,8 +61,8 @@ pub struct Facts<'a> {
     pub view: &'a StoreView,
     /// Every configured node and peer.
     pub nodes: &'a [SeenNode],
-    /// This host's record of an intent, by number.
-    pub local: &'a dyn Fn(u32) -> LocalRecord,
+    /// This host's record of an intent.
+    pub local: &'a dyn Fn(&Intent) -> LocalRecord,
 }
 
 /// What to do.
@@ -104,7 +104,7 @@ pub fn decide(facts: &Facts<'_>, wish: &Wish) -> Result<Step, Failure> {
     if let Some(intent) = wish.publish {
         return publish_by_hand(facts, &open, intent);
     }
-    if let Some(here) = open.iter().find(|intent| (facts.local)(intent.number) == LocalRecord::SealedCopy) {
+    if let Some(here) = open.iter().find(|intent| (facts.local)(intent) == LocalRecord::SealedCopy) {
         return Ok(Step::Publish(here.number));
     }
     let server = server_state(facts)?;
@@ -203,7 +203,7 @@ fn open_intent_without_bundle(
     if wish.continue_intent.is_some_and(|number| number != intent.number) {
         return Err(no_such_open_intent(facts, wish.continue_intent.unwrap_or_default()));
     }
-    let never_sent = (facts.local)(intent.number) == LocalRecord::NoCallSent;
+    let never_sent = (facts.local)(intent) == LocalRecord::NoCallSent;
     match server {
         Server::Uninitialised if never_sent || wish.continue_intent.is_some() => Ok(Step::SendUnder(intent.number)),
         Server::Uninitialised => Err(intent_open(facts, intent)),
@@ -339,7 +339,7 @@ fn answer_lost(facts: &Facts<'_>, intent: &Intent) -> Failure {
         ),
     )
     .hint(format!(
-        "look for the sealed copy {} on host {}: if it is there, run init on that host again, or `unsealer init --publish FILE`. If it is nowhere, nobody has the shares; this Vault was never unsealed by them, so if nothing else was ever restored into it, empty its storage, start it, and run `unsealer init --continue {}`",
+        "make sure that this init is not running any more. Look for the sealed copy {} on host {}: if it is there, run init on that host again, or `unsealer init --publish FILE`. If it is nowhere, nobody has the shares; this Vault was never unsealed by them, so if nothing else was ever restored into it, empty its storage, start it, and run `unsealer init --continue {}`",
         intent.local_copy, intent.host, intent.number
     ))
 }

@@ -9,7 +9,7 @@ use sops_tools::report::{ExitStatus, Failure};
 use sops_tools::secret::{Share, Token};
 
 use super::decision::{self, Facts, Seen, SeenNode, Step, Wish};
-use super::local::{LocalRecords, SealedCopy};
+use super::local::{LocalRecords, Lock, SealedCopy};
 use super::prove::{self, Proof};
 use super::token::{self, Fate, RootTokenWish};
 use crate::opener;
@@ -19,7 +19,7 @@ use crate::store::custodians::Custody;
 use crate::store::names::{CustodianName, MarkKind};
 use crate::store::publish::{PublishError, Staging, Writer};
 use crate::store::records::{IntentCloseRecord, IntentRecord, MarkRecord, Purpose};
-use crate::store::view::{Generation, Seal, StoreView};
+use crate::store::view::{Generation, Intent, Seal, StoreView};
 use crate::vault::{InitAnswer, Node, VaultErrorKind};
 
 mod keep;
@@ -113,14 +113,12 @@ impl<'a> Init<'a> {
     /// # Errors
     /// Every refusal of the decision, and whatever stands in the way of acting; a re-run is always safe.
     pub async fn run(&self) -> Result<Report, Failure> {
-        if !self.options.dry_run {
-            self.preflight().await?;
-        }
+        let _lock = if self.options.dry_run { None } else { Some(self.preflight().await?) };
         let view = self.session.look(self.store).await?;
         let nodes = self.look_at_servers().await;
         let copy = self.options.publish.as_deref().map(|path| self.read_copy(path)).transpose()?;
         let wish = Wish { publish: copy.as_ref().map(|copy| copy.intent), ..self.options.wish.clone() };
-        let local = |intent| self.records.record(intent);
+        let local = |intent: &Intent| self.records.record(intent.number, &intent.host);
         let facts = Facts { vault: self.session.name.as_str(), view: &view, nodes: &nodes, local: &local };
         let step = decision::decide(&facts, &wish)?;
         let steps = self.steps(&step, &view);
@@ -157,7 +155,7 @@ impl<'a> Init<'a> {
     }
 
     /// What must hold before the first change: conditions, a disk that takes the sealed copy, a place for the root token.
-    async fn preflight(&self) -> Result<(), Failure> {
+    async fn preflight(&self) -> Result<Lock, Failure> {
         let id = self.entropy.id();
         token::check(&self.options.root_token, &id).or_else(|fault| {
             // A resumed init finds the file it wrote before.
@@ -172,7 +170,24 @@ impl<'a> Init<'a> {
             .cause(error)
             .hint("make room or set another stateDir; nothing was changed")
         })?;
-        self.writer().probe().await.map_err(|error| self.not_stored(&error, "probe"))
+        let lock = self.lock()?;
+        self.writer().probe().await.map_err(|error| self.not_stored(&error, "probe"))?;
+        Ok(lock)
+    }
+
+    fn lock(&self) -> Result<Lock, Failure> {
+        match self.records.lock() {
+            Ok(Some(lock)) => Ok(lock),
+            Ok(None) => Err(Failure::new(
+                ExitStatus::Refused,
+                "another-init",
+                format!("{}: another init of this Vault runs on this host", self.session.name),
+            )
+            .hint("let that one finish; then run this again, it will find nothing to do")),
+            Err(error) => Err(Failure::new(ExitStatus::Unavailable, "state-dir", "stateDir could not be locked")
+                .cause(error)
+                .hint("make it writable for this user, then run init again; nothing was changed")),
+        }
     }
 
     fn anything_local(&self) -> bool {
@@ -206,7 +221,9 @@ impl<'a> Init<'a> {
 
     /// Record on this host, then the intent in the store: exactly one of several inits gets the number.
     async fn begin(&self, view: &StoreView) -> Result<u32, Failure> {
-        let number = view.next_intent.ok_or_else(numbers_used_up)?;
+        let first = view.next_intent.ok_or_else(numbers_used_up)?;
+        let number =
+            (first..=LAST_NUMBER).find(|number| !self.records.occupied(*number)).ok_or_else(numbers_used_up)?;
         self.records.write_begun(number, &host(), self.clock.now()).map_err(|error| state_dir(&error))?;
         let intent = IntentRecord {
             purpose: Purpose::Init,
@@ -216,7 +233,7 @@ impl<'a> Init<'a> {
         match self.writer().open_intent(number, intent).await {
             Ok(()) => Ok(number),
             Err(PublishError::Taken { .. }) => {
-                self.records.remove(number).map_err(|error| state_dir(&error))?;
+                self.records.forget_begun(number).map_err(|error| state_dir(&error))?;
                 Err(Failure::new(
                     ExitStatus::Refused,
                     "another-init",
@@ -232,7 +249,7 @@ impl<'a> Init<'a> {
     async fn send(&self, intent: u32, view: &StoreView) -> Result<(Generation, Option<Fate>), Failure> {
         let generation = Generation(view.next_generation.ok_or_else(numbers_used_up)?);
         let node = self.first_node()?;
-        let signals = keep::Signals::catch();
+        let mut signals = keep::Signals::catch();
         self.records.write_sent(intent, self.clock.now()).map_err(|error| state_dir(&error))?;
         tracing::info!(server = node.address(), intent, "asking the server to initialise; this may take 10 s");
         let answer = match node.init(self.options.shares, self.options.threshold).await {
@@ -240,8 +257,14 @@ impl<'a> Init<'a> {
             Err(error) => return Err(self.no_answer(intent, node, &error)),
         };
         let shares = self.received(answer);
-        let generation = self.keep(intent, generation, &shares, signals).await?;
-        self.conclude(intent, generation, &shares).await
+        let kept = self.keep(intent, generation, &shares, &mut signals).await?;
+        let generation = kept.generation;
+        tokio::select! {
+            done = self.conclude(intent, generation, &shares) => done,
+            // Signals stay caught for the life of the process, so they have to be heeded here. Without a sealed copy the
+            // root token is in memory alone.
+            () = signals.any(), if kept.sealed_copy => Err(interrupted(generation)),
+        }
     }
 
     fn received(&self, answer: InitAnswer) -> Answer {
@@ -401,10 +424,13 @@ impl<'a> Init<'a> {
     ) -> Result<(Generation, Option<Fate>), Failure> {
         let node = self.first_node()?;
         let from_file = self.session.token(None)?;
-        let read_back = self.read_back(generation, shares).await?;
-        let token = shares.root_token.as_ref().or(from_file.as_ref());
-        let proof = prove::prove(node, generation, &read_back, token).await?;
-        self.proven(generation, &proof).await?;
+        let view = self.session.look(self.store).await?;
+        let read_back = self.read_back(&view, generation, shares)?;
+        if !is_proven(&view, generation) {
+            let token = shares.root_token.as_ref().or(from_file.as_ref());
+            let proof = prove::prove(node, generation, &read_back, token).await?;
+            self.proven(generation, &proof).await?;
+        }
         let task = token::Task {
             wish: &self.options.root_token,
             writer: &self.writer(),
@@ -416,14 +442,16 @@ impl<'a> Init<'a> {
         };
         let fate = task.run(shares.root_token.as_ref(), shares.sealed_root_token.as_deref()).await?;
         self.close(intent, "done").await?;
-        self.records.remove(intent).map_err(|error| state_dir(&error))?;
+        // All is done; what is left here is ciphertext of a closed intent.
+        if let Err(error) = self.records.remove(intent) {
+            tracing::warn!(%error, "this host's records of the init stay; they may be deleted");
+        }
         Ok((generation, Some(fate)))
     }
 
     /// The shares as the store gives them now. Where custody is split, the others' come from memory.
-    async fn read_back(&self, generation: Generation, shares: &Answer) -> Result<Vec<Share>, Failure> {
-        let view = self.session.look(self.store).await?;
-        let found = self.opened_from_store(&view, generation);
+    fn read_back(&self, view: &StoreView, generation: Generation, shares: &Answer) -> Result<Vec<Share>, Failure> {
+        let found = self.opened_from_store(view, generation);
         let mut read_back = found.shares;
         if read_back.is_empty() {
             return Err(Failure::new(
@@ -456,8 +484,7 @@ impl<'a> Init<'a> {
         generation: Generation,
         view: &StoreView,
     ) -> Result<(Generation, Option<Fate>), Failure> {
-        let proven = view.candidates.iter().any(|c| c.generation == generation && c.proven.is_some());
-        if !proven {
+        if !is_proven(view, generation) {
             let opened = self.opened_from_store(view, generation);
             if opened.shares.is_empty() {
                 return Err(Failure::new(
@@ -589,6 +616,22 @@ impl<'a> Init<'a> {
 
 /// First pause between two tries of something that must not be given up, and the longest one.
 pub(super) const PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(15));
+
+/// The largest number the store's layout takes.
+const LAST_NUMBER: u32 = 999_999;
+
+fn is_proven(view: &StoreView, generation: Generation) -> bool {
+    view.candidates.iter().any(|one| one.generation == generation && one.proven.is_some())
+}
+
+fn interrupted(generation: Generation) -> Failure {
+    Failure::new(
+        ExitStatus::Unavailable,
+        "interrupted",
+        format!("a signal came after generation {generation} was stored and before it was proven and closed"),
+    )
+    .hint("run init again: it goes on where it stopped")
+}
 
 fn state_dir(error: &sops_tools::files::FileError) -> Failure {
     Failure::new(ExitStatus::Unavailable, "state-dir", "stateDir could not be written")

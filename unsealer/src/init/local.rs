@@ -1,12 +1,15 @@
 //! This host's record of an init, under `stateDir/<vault>/`.
 //!
 //! ```text
+//! init.lock              held by the init that runs: two on one host would write over each other's records
 //! init-<n>.begun.json    before the intent is stored
 //! init-<n>.sent          before the init call is sent
 //! init-<n>.sealed.json   the sealed copy: ciphertext of everything init still has to store
 //! ```
 //! The sealed copy is a bundle with all shares, sealed to every recipient, and the root token, sealed to the offline ones.
 
+use std::fs::{File, TryLockError};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
@@ -101,13 +104,17 @@ pub struct LocalRecords {
     folder: PathBuf,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Begun<'a> {
+struct Begun {
     intent: u32,
-    host: &'a str,
+    host: String,
     time: Timestamp,
 }
+
+/// The right to run an init of one Vault on this host; dropped, or the process dead, it is free again.
+#[derive(Debug)]
+pub struct Lock(#[expect(dead_code, reason = "open is what it has to be")] File);
 
 impl LocalRecords {
     /// Under `state_dir`, for the Vault of that name.
@@ -132,15 +139,42 @@ impl LocalRecords {
         files::remove(&probe)
     }
 
-    /// What this host knows of an intent. A file that cannot be looked at counts as a sent call: the careful answer.
-    pub fn record(&self, intent: u32) -> LocalRecord {
+    /// Makes this the only init of the Vault on this host. The folder must exist. `None` = another one runs.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub fn lock(&self) -> io::Result<Option<Lock>> {
+        let file = File::options().create(true).truncate(false).write(true).open(self.folder.join("init.lock"))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Lock(file))),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
+    }
+
+    /// What this host knows of an intent that `host` wrote. A file that cannot be looked at counts as a sent call: the
+    /// careful answer. A number that this host began and another one got is not ours.
+    pub fn record(&self, intent: u32, host: &str) -> LocalRecord {
         let there = |kind| self.file(intent, kind).try_exists();
         match (there("sealed.json"), there("sent"), there("begun.json")) {
             (Ok(true), _, _) => LocalRecord::SealedCopy,
-            (Ok(false), Ok(false), Ok(true)) => LocalRecord::NoCallSent,
-            (Ok(false), Ok(false), Ok(false)) => LocalRecord::None,
+            (Ok(false), Ok(false), Ok(true)) if self.begun_by(intent).is_some_and(|begun| begun == host) => {
+                LocalRecord::NoCallSent
+            }
+            (Ok(false), Ok(false), Ok(_)) => LocalRecord::None,
             _ => LocalRecord::CallSent,
         }
+    }
+
+    fn begun_by(&self, intent: u32) -> Option<String> {
+        let text = files::read_limited(&self.file(intent, "begun.json"), 4096).ok()?;
+        serde_json::from_slice::<Begun>(&text).ok().map(|begun| begun.host)
+    }
+
+    /// Whether a call was sent or a copy sealed under this number: an init into another store, or one that lost the intent.
+    /// Its files must not be written over.
+    pub fn occupied(&self, intent: u32) -> bool {
+        ["sealed.json", "sent"].iter().any(|kind| !matches!(self.file(intent, kind).try_exists(), Ok(false)))
     }
 
     /// Whether this host has any record of an init of this Vault.
@@ -150,13 +184,21 @@ impl LocalRecords {
         })
     }
 
-    /// Before the intent is stored.
+    /// Before the intent is stored. Replaces that of an earlier try whose intent was never stored.
     ///
     /// # Errors
-    /// The file system's. A record that stands already is no error.
+    /// The file system's.
     pub fn write_begun(&self, intent: u32, host: &str, time: Timestamp) -> Result<(), FileError> {
-        let text = serde_json::to_vec(&Begun { intent, host, time }).unwrap_or_default();
-        keep_existing(files::create_new(&self.file(intent, "begun.json"), &text, OWNER_ONLY))
+        let text = serde_json::to_vec(&Begun { intent, host: host.to_owned(), time }).unwrap_or_default();
+        files::replace(&self.file(intent, "begun.json"), &text, OWNER_ONLY)
+    }
+
+    /// After somebody else got the number. What is not there is no error.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub fn forget_begun(&self, intent: u32) -> Result<(), FileError> {
+        absent_is_fine(files::remove(&self.file(intent, "begun.json")))
     }
 
     /// Before the init call is sent.
@@ -172,10 +214,7 @@ impl LocalRecords {
     /// # Errors
     /// The file system's.
     pub fn unsend(&self, intent: u32) -> Result<(), FileError> {
-        match files::remove(&self.file(intent, "sent")) {
-            Err(error) if error.kind() != FileErrorKind::Absent => Err(error),
-            _ => Ok(()),
-        }
+        absent_is_fine(files::remove(&self.file(intent, "sent")))
     }
 
     /// After the answer. Replaces one of the same intent (its number was taken by somebody else).
@@ -193,10 +232,7 @@ impl LocalRecords {
     /// The file system's.
     pub fn remove(&self, intent: u32) -> Result<(), FileError> {
         for kind in ["sealed.json", "after.json", "sent", "begun.json"] {
-            match files::remove(&self.file(intent, kind)) {
-                Err(error) if error.kind() != FileErrorKind::Absent => return Err(error),
-                _ => {}
-            }
+            absent_is_fine(files::remove(&self.file(intent, kind)))?;
         }
         Ok(())
     }
@@ -233,6 +269,13 @@ fn keep_existing(result: Result<(), FileError>) -> Result<(), FileError> {
     }
 }
 
+fn absent_is_fine(result: Result<(), FileError>) -> Result<(), FileError> {
+    match result {
+        Err(error) if error.kind() != FileErrorKind::Absent => Err(error),
+        _ => Ok(()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -257,17 +300,21 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let records = LocalRecords::new(folder.path(), "main");
         records.prove_writable("0").unwrap();
-        assert_eq!(records.record(1), LocalRecord::None);
+        assert_eq!(records.record(1, "node-a"), LocalRecord::None);
         records.write_begun(1, "node-a", Timestamp::UNIX_EPOCH).unwrap();
         records.write_begun(1, "node-a", Timestamp::UNIX_EPOCH).unwrap();
-        assert_eq!(records.record(1), LocalRecord::NoCallSent);
+        assert_eq!(records.record(1, "node-a"), LocalRecord::NoCallSent);
+        // The number went to another host: what stands here says nothing of that intent.
+        assert_eq!(records.record(1, "node-b"), LocalRecord::None);
+        assert!(!records.occupied(1));
         records.write_sent(1, Timestamp::UNIX_EPOCH).unwrap();
-        assert_eq!(records.record(1), LocalRecord::CallSent);
+        assert_eq!(records.record(1, "node-a"), LocalRecord::CallSent);
         records.write_copy(&copy()).unwrap();
-        assert_eq!(records.record(1), LocalRecord::SealedCopy);
-        assert_eq!(records.record(2), LocalRecord::None);
+        assert_eq!(records.record(1, "node-a"), LocalRecord::SealedCopy);
+        assert!(records.occupied(1));
+        assert_eq!(records.record(2, "node-a"), LocalRecord::None);
         records.remove(1).unwrap();
-        assert_eq!(records.record(1), LocalRecord::None);
+        assert_eq!(records.record(1, "node-a"), LocalRecord::None);
     }
 
     #[test]
@@ -283,6 +330,19 @@ mod tests {
         let other = folder.path().join("other");
         files::create_new(&other, b"{\"format\":\"x\"}", OWNER_ONLY).unwrap();
         assert!(matches!(SealedCopy::read(&other), Err(LocalError::NotACopy(_))));
+    }
+
+    #[test]
+    fn one_init_of_a_vault_at_a_time_on_one_host() {
+        let folder = tempfile::tempdir().unwrap();
+        let records = LocalRecords::new(folder.path(), "main");
+        records.prove_writable("0").unwrap();
+        let lock = records.lock().unwrap();
+        assert!(lock.is_some());
+        assert!(records.lock().unwrap().is_none());
+        drop(lock);
+        assert!(records.lock().unwrap().is_some());
+        assert!(!records.any(), "a lock is no record");
     }
 
     #[test]

@@ -63,7 +63,7 @@ fn view(candidates: Vec<Candidate>, intents: Vec<Intent>) -> StoreView {
 }
 
 fn run(view: &StoreView, nodes: &[SeenNode], local: LocalRecord, wish: &Wish) -> Result<Step, &'static str> {
-    let local = |_| local;
+    let local = |_: &Intent| local;
     let facts = Facts { vault: "main", view, nodes, local: &local };
     decide(&facts, wish).map_err(|failure| {
         assert!(failure.hint.is_some(), "{}: every refusal says what to do next", failure.class);

@@ -20,10 +20,22 @@ impl Signals {
         Self(kinds.into_iter().filter_map(|kind| signal(kind).ok()).collect())
     }
 
-    async fn any(&mut self) {
+    /// Waits for the next of them; one that came earlier and was not waited for counts.
+    pub(super) async fn any(&mut self) {
+        if self.0.is_empty() {
+            return std::future::pending().await;
+        }
         let waits = self.0.iter_mut().map(|signal| Box::pin(signal.recv()));
         futures::future::select_all(waits).await;
     }
+}
+
+/// Shares that are safe.
+pub(super) struct Kept {
+    /// The number they are stored under.
+    pub(super) generation: Generation,
+    /// This host's sealed copy was written; else the store alone has them.
+    pub(super) sealed_copy: bool,
 }
 
 impl Init<'_> {
@@ -36,17 +48,21 @@ impl Init<'_> {
         intent: u32,
         generation: Generation,
         shares: &Answer,
-        mut signals: Signals,
-    ) -> Result<Generation, Failure> {
+        signals: &mut Signals,
+    ) -> Result<Kept, Failure> {
         if let Some(generation) = self.make_durable(intent, generation, shares).await {
-            return Ok(generation);
+            return Ok(Kept { generation, sealed_copy: false });
         }
         let deadline = tokio::time::Instant::now() + PUBLISH_FOR;
         let mut pause = PAUSES.0;
         loop {
-            let failure = match self.publish(intent, generation, shares, None).await {
-                Ok(generation) => return Ok(generation),
-                Err(failure) => failure,
+            // The sealed copy is safe and a publication may be cut off anywhere, so a signal need not wait for a store that hangs.
+            let failure = tokio::select! {
+                published = self.publish(intent, generation, shares, None) => match published {
+                    Ok(generation) => return Ok(Kept { generation, sealed_copy: true }),
+                    Err(failure) => failure,
+                },
+                () = signals.any() => return Err(self.kept_here(intent, not_stored_yet(generation))),
             };
             let retry = failure.status == ExitStatus::Unavailable || failure.status == ExitStatus::TimedOut;
             if !retry || tokio::time::Instant::now() >= deadline {
@@ -91,4 +107,9 @@ impl Init<'_> {
         );
         Failure { hint: Some(hint), ..failure }
     }
+}
+
+fn not_stored_yet(generation: Generation) -> Failure {
+    let problem = format!("a signal came before generation {generation} was stored");
+    Failure::new(ExitStatus::Unavailable, "interrupted", problem)
 }
