@@ -78,9 +78,9 @@ pub async fn import(
     let writer = session.writer(store, clock, entropy);
     let refused = |error: &publish::PublishError, what| not_stored(session.name.as_str(), what, error);
     let view = session.look(store).await?;
-    publish::may_begin(&view).map_err(|refusal| refused(&refusal.into(), "generation"))?;
     let before = stored_before(session, &view, &options.shares);
-    let number = before.map(|generation| generation.0).or(view.next_generation);
+    may_import(&view, before.as_ref()).map_err(|refusal| refused(&refusal.into(), "generation"))?;
+    let number = before.as_ref().map(|before| before.generation.0).or(view.next_generation);
     let number = number.ok_or(publish::Refusal::NumbersUsedUp);
     let generation = Generation(number.map_err(|refusal| refused(&refusal.into(), "generation"))?);
     let report = |proof| Report {
@@ -109,8 +109,14 @@ pub async fn import(
         custody: &custody,
         created: clock.now(),
     };
-    if before.is_none() {
-        writer.stage(&staging, &session.identities).await.map_err(|error| refused(&error, "bundles"))?;
+    if before.is_none_or(|before| before.standing == Standing::NotAuthentic) {
+        let staged = writer.stage(&staging, &session.identities).await;
+        // These very shares stand there under a manifest of another store key.
+        let staged = staged.map_err(|error| match error {
+            publish::PublishError::NotAuthentic { .. } => publish::Refusal::OtherStoreKey.into(),
+            other => other,
+        });
+        staged.map_err(|error| refused(&error, "bundles"))?;
     }
     mark_proven(&writer, generation, &proof).await.map_err(|error| refused(&error, "proven mark"))?;
     Ok(report(Some(proof.how)))
@@ -155,15 +161,24 @@ async fn split_of(node: &dyn Node, options: &Options) -> Result<SealStatus, Fail
     Ok(status)
 }
 
-/// The generation of an import that was cut off before its mark: exactly these shares stand there, under its manifest.
-fn stored_before(session: &Session, view: &StoreView, shares: &[Share]) -> Option<Generation> {
+/// An import that was cut off: exactly these shares stand there. Without its manifest it is not authentic yet, but who knows the
+/// shares made it.
+fn stored_before<'v>(session: &Session, view: &'v StoreView, shares: &[Share]) -> Option<&'v Candidate> {
     let keyring = session.keyring();
     let same = |candidate: &&Candidate| {
         let found = opener::open_candidate(candidate, &keyring).shares;
         found.len() == shares.len() && shares.iter().all(|share| found.iter().any(|one| one.same_as(share)))
     };
-    let live = |candidate: &&Candidate| matches!(candidate.standing, Standing::Proven | Standing::Staged);
-    view.candidates.iter().filter(live).find(same).map(|candidate| candidate.generation)
+    let live = |candidate: &&Candidate| !matches!(candidate.standing, Standing::Abandoned | Standing::Retired);
+    view.candidates.iter().filter(live).find(same)
+}
+
+/// As every writer, but a first import that was cut off leaves one bundle that nothing authentic names yet.
+fn may_import(view: &StoreView, before: Option<&Candidate>) -> Result<(), publish::Refusal> {
+    match publish::may_begin(view) {
+        Err(publish::Refusal::OtherStoreKey) if before.is_some() && !view.rolled_back => Ok(()),
+        other => other,
+    }
 }
 
 enum Subset {

@@ -1,11 +1,13 @@
 //! What becomes of the root token.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use sops_tools::custody::{self, Identities, Recipient};
 use sops_tools::files::{self, FileErrorKind, OWNER_ONLY};
 use sops_tools::report::{ExitStatus, Failure};
 use sops_tools::secret::{Plaintext, Token};
+use tokio::time::{Instant, sleep};
 
 use super::after::Request;
 use super::local::{LocalRecords, SealedCopy};
@@ -13,7 +15,10 @@ use crate::store::bundle::digest;
 use crate::store::names::ObjectId;
 use crate::store::publish::Writer;
 use crate::store::view::Generation;
-use crate::vault::Node;
+use crate::vault::{Health, Node};
+
+/// Longest wait for a node to lead after it was opened: an election takes some seconds.
+const LEADS_WITHIN: Duration = Duration::from_secs(20);
 
 /// What the person asked for. One of these must be chosen: on OpenBao a lost root token cannot be made again.
 pub enum RootTokenWish {
@@ -96,7 +101,17 @@ impl Task<'_> {
         }
     }
 
+    /// A raft node is open before it leads, and takes no token until then. One that only follows passes tokens on, so the wait
+    /// has an end.
+    async fn until_active(&self) {
+        let deadline = Instant::now() + LEADS_WITHIN;
+        while !matches!(self.node.health().await, Ok(Health::Active)) && Instant::now() < deadline {
+            sleep(Duration::from_millis(50)).await;
+        }
+    }
+
     async fn revoke(&self, token: &Token) -> Result<Fate, Failure> {
+        self.until_active().await;
         self.node.revoke_self(token).await.map_err(|error| {
             Failure::new(ExitStatus::Unavailable, "root-token-not-revoked", "the root token could not be revoked")
                 .cause(error)
@@ -145,6 +160,7 @@ impl Task<'_> {
                 .hint("mend stateDir, then run init again with --identity FILE of an offline recipient")
         };
         let done = self.records.after_done(self.intent).map_err(local)?;
+        self.until_active().await;
         for (index, request) in requests.iter().enumerate().skip(done) {
             let answer = self.node.request(token, &request.method, &request.path, request.body.as_ref()).await;
             let refused = |cause: String| {
