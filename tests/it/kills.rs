@@ -13,6 +13,7 @@
 mod bed;
 mod daemon;
 mod faults;
+mod files;
 mod follow;
 mod lost;
 mod series;

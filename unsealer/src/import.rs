@@ -79,8 +79,8 @@ pub async fn import(
     let refused = |error: &publish::PublishError, what| not_stored(session.name.as_str(), what, error);
     let view = session.look(store).await?;
     let before = stored_before(session, &view, &options.shares);
-    may_import(&view, before.as_ref()).map_err(|refusal| refused(&refusal.into(), "generation"))?;
-    let number = before.as_ref().map(|before| before.generation.0).or(view.next_generation);
+    may_import(&view, before).map_err(|refusal| refused(&refusal.into(), "generation"))?;
+    let number = before.map(|before| before.generation.0).or(view.next_generation);
     let number = number.ok_or(publish::Refusal::NumbersUsedUp);
     let generation = Generation(number.map_err(|refusal| refused(&refusal.into(), "generation"))?);
     let report = |proof| Report {

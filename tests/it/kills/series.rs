@@ -49,41 +49,70 @@ pub(super) async fn record(weed: &Weed, order: Order, kind: Kind) -> Record {
     record
 }
 
+/// One call of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum At {
+    /// The call to Vault of this name, and which of them.
+    Vault(String, usize),
+    /// The store call with this number.
+    Store(usize),
+}
+
 /// Where one trial is killed.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Point {
-    side: Side,
-    number: usize,
+    at: At,
     moment: Moment,
+}
+
+/// Vault's calls by name and turn. A question asked again until its answer changes counts once: how often is chance.
+fn vault_calls(calls: &[String]) -> Vec<At> {
+    let mut distinct = calls.to_vec();
+    distinct.dedup_by(|later, earlier| later == earlier && later.starts_with("GET "));
+    let turn = |at: usize| distinct[..at].iter().filter(|call| **call == distinct[at]).count();
+    (0..distinct.len()).map(|at| At::Vault(distinct[at].clone(), turn(at))).collect()
 }
 
 /// Every call × every moment; in a sample each call once, the moments in turn.
 fn points(record: &Record, sides: &[Side]) -> Vec<Point> {
     let mut points = Vec::new();
     for side in sides {
-        let calls = if *side == Side::Vault { &record.vault } else { &record.store };
-        for number in 0..calls.len() {
+        let calls = match side {
+            Side::Vault => vault_calls(&record.vault),
+            Side::Store => (0..record.store.len()).map(At::Store).collect(),
+        };
+        for (number, at) in calls.into_iter().enumerate() {
             let moments = if long() { &MOMENTS[..] } else { &MOMENTS[number % 3..=number % 3] };
-            points.extend(moments.iter().map(|moment| Point { side: *side, number, moment: *moment }));
+            points.extend(moments.iter().map(|moment| Point { at: at.clone(), moment: *moment }));
         }
     }
     points
 }
 
-async fn trial(weed: &Weed, order: Order, kind: Kind, point: Point) -> Vec<String> {
+async fn trial(weed: &Weed, order: Order, kind: Kind, point: &Point) -> Vec<String> {
     for _ in 0..TRIES {
         let mut bed = Bed::new(weed, kind).await;
         bed.prepare(order).await;
-        let (assassin, proxy) = (Assassin::default(), bed.proxy(point.side));
+        let assassin = Assassin::default();
         let hand = assassin.clone();
-        proxy.trap(Trap::at(proxy.count() + point.number, point.moment, move || {
+        let deed = move || {
             hand.strike();
             Action::Reset
-        }));
+        };
+        let side = match &point.at {
+            At::Vault(name, turn) => {
+                bed.vault.trap(Trap::nth(name, *turn, point.moment, deed));
+                Side::Vault
+            }
+            At::Store(number) => {
+                bed.store.trap(Trap::at(bed.store.count() + number, point.moment, deed));
+                Side::Store
+            }
+        };
         let mut running = bed.launch(order);
         assassin.aim(running.process());
         let status = running.output(LIMIT).await.status;
-        if status == KILLED && bed.proxy(point.side).sprung() {
+        if status == KILLED && bed.proxy(side).sprung() {
             let followed = follow(&mut bed, order).await;
             bed.opens_from_the_store().await;
             return followed;
@@ -98,7 +127,7 @@ async fn series(order: Order, kind: Kind, sides: &[Side]) {
     let record = record(&weed, order, kind).await;
     let points = points(&record, sides);
     let mut tally = Tally::default();
-    let trials = points.iter().map(|point| trial(&weed, order, kind, *point));
+    let trials = points.iter().map(|point| trial(&weed, order, kind, point));
     let mut trials = futures::stream::iter(trials).buffer_unordered(PARALLEL);
     while let Some(followed) = trials.next().await {
         tally.count(&followed);
@@ -186,4 +215,19 @@ async fn import_and_unseal_killed_at_random_times() {
     let count = if long() { 12 } else { 3 };
     at_random_times(Order::Import, OPENBAO_RAFT, count).await;
     at_random_times(Order::Unseal, OPENBAO_RAFT, count).await;
+}
+
+#[test]
+fn a_question_asked_again_is_one_call_and_shares_are_each_their_own() {
+    let calls = ["GET status", "PUT init", "GET status", "GET status", "PUT share", "PUT share", "GET status"];
+    let named = |name: &str, turn| At::Vault(name.to_owned(), turn);
+    let wanted = [
+        named("GET status", 0),
+        named("PUT init", 0),
+        named("GET status", 1),
+        named("PUT share", 0),
+        named("PUT share", 1),
+        named("GET status", 2),
+    ];
+    assert_eq!(vault_calls(&calls.map(str::to_owned)), wanted);
 }
