@@ -25,7 +25,7 @@ use crate::store::view::{Generation, StoreView};
 use crate::vault::{Health, Leader, SealStatus, VaultErrorKind};
 
 pub use order::order;
-pub use rhythm::{Place, Wake};
+pub use rhythm::{Meanwhile, Place, Wake};
 pub use state::{InferredHold, State};
 
 /// One look at a node, or the end of an attempt to open it.

@@ -264,4 +264,8 @@ pub trait Node: Send + Sync {
     /// a silent one), and returns when the server ends it or `longest` has passed. `true` = it ended: the server died, or let an idle
     /// connection go; ask seal-status.
     async fn connection_ended(&self, longest: Duration) -> Result<bool, VaultError>;
+
+    /// Returns when something listens at the server's address, or when `longest` has passed. Nothing is asked of it. Meant for a server
+    /// on this host that refuses connections; where the address must be resolved first it only waits.
+    async fn listens(&self, longest: Duration);
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
-use crate::supervisor::{Continuity, Facts, Wake};
+use crate::supervisor::{Continuity, Facts, Meanwhile, Wake};
 use crate::vault::Node;
 
 /// Vault and OpenBao drop a connection on which nothing was asked for 5 minutes (their idle time-out): ours is renewed before.
@@ -47,10 +47,18 @@ impl Presence {
         wake: Wake,
         known: &mut watch::Receiver<Facts>,
     ) -> Continuity {
-        let Some(node) = node.filter(|_| wake.watch) else {
-            self.link = None;
-            sleep(wake.after).await;
-            return Continuity::Unwatched;
+        let node = match (node, wake.meanwhile) {
+            (Some(node), Meanwhile::Watch) => node,
+            (Some(node), Meanwhile::Knock) => {
+                self.link = None;
+                node.listens(wake.after).await;
+                return Continuity::Unwatched;
+            }
+            _ => {
+                self.link = None;
+                sleep(wake.after).await;
+                return Continuity::Unwatched;
+            }
         };
         if self.link.is_none() {
             if self.begun.is_some_and(|begun| begun.elapsed() < APART) {

@@ -81,6 +81,7 @@ impl Node for Server {
     async fn connection_ended(&self, _: Duration) -> Result<bool, VaultError> {
         Self::error(VaultErrorKind::Unsupported)
     }
+    async fn listens(&self, _: Duration) {}
 }
 
 /// Gives five shares of each generation; a custodian's name is how many it holds, `damaged` opens nothing.

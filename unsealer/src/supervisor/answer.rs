@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::order::{Member, order};
-use super::rhythm::{self, Place, Wake};
+use super::rhythm::{self, Meanwhile, Place, Wake};
 use super::sentence;
 use super::state::{ForeignProgress, InferredHold, State, Trouble, later, passed, stored};
 use super::{Action, Answer, Continuity, Facts, Silence};
@@ -128,10 +128,11 @@ fn empty(state: &mut State, answer: &Answer, facts: &Facts, now: Timestamp, jitt
     }
     let (condition, words) = sentence::empty(facts, raft);
     state.is(condition, words);
-    if passed(known_since, now) < EMPTY_IS_FRESH {
-        return (Action::Wait, rhythm::tight(facts.place, jitter));
+    let stood = passed(known_since, now);
+    if stood < EMPTY_IS_FRESH {
+        return (Action::Wait, rhythm::passing(facts.place, stood, jitter));
     }
-    let slower = Wake { after: rhythm::jittered(Duration::from_millis(500), jitter), watch: false };
+    let slower = Wake { after: rhythm::jittered(Duration::from_millis(500), jitter), meanwhile: Meanwhile::Sleep };
     (Action::Wait, slower)
 }
 
@@ -152,8 +153,9 @@ fn sealed(state: &mut State, seal: &SealStatus, facts: &Facts, now: Timestamp, j
         return (Action::Wait, rhythm::patient(None, jitter));
     }
     if seal.threshold == 0 {
+        let stood = if state.condition == Condition::Sealed { passed(state.since, now) } else { Duration::ZERO };
         state.is(Condition::Sealed, sentence::passing());
-        return (Action::Wait, rhythm::tight(facts.place, jitter));
+        return (Action::Wait, rhythm::passing(facts.place, stood, jitter));
     }
     if let Some((generation, until)) = state.pending {
         if now < until {
@@ -280,14 +282,18 @@ pub(super) fn silent(state: &mut State, silence: &Silence, facts: &Facts, jitter
             // No process: whatever comes next starts anew, and a back-off against the old one is void.
             state.new_process();
             state.is(Condition::Unreachable, sentence::down(&silence.detail));
-            return (Action::Wait, rhythm::tight(facts.place, jitter));
+            return (Action::Wait, rhythm::down(facts.place, jitter));
         }
         _ => {}
     }
     state.is(Condition::Unreachable, sentence::unreachable(silence.kind, &silence.detail));
+    if silence.kind == VaultErrorKind::Unreachable && facts.place == Place::Local {
+        // A server that dies or starts cuts connections: the next one tells more.
+        return (Action::Wait, rhythm::tight(facts.place, jitter));
+    }
     let after = rhythm::jittered(Duration::from_millis(250), jitter);
     let slower = rhythm::tight(facts.place, jitter).after.max(after);
-    (Action::Wait, Wake { after: slower, watch: false })
+    (Action::Wait, Wake { after: slower, meanwhile: Meanwhile::Sleep })
 }
 
 /// An attempt ended.

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use rustify::endpoint::Endpoint;
 use rustify::enums::RequestMethod;
 use sops_tools::secret::{Share, Token};
+use tokio::time::timeout;
 
 use super::answers::{self, Judged};
 use super::drill::Drill;
@@ -147,5 +148,10 @@ impl Node for Client {
 
     async fn connection_ended(&self, longest: Duration) -> Result<bool, VaultError> {
         presence::connection_ended(&self.wire, longest).await
+    }
+
+    async fn listens(&self, longest: Duration) {
+        // Which of the two it was, the next look tells.
+        let _ = timeout(longest, presence::knock(&self.wire)).await;
     }
 }
