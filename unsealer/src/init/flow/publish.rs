@@ -1,0 +1,141 @@
+//! The sealed copy, and shares on their way into the store.
+
+use std::path::Path;
+
+use sops_tools::report::{ExitStatus, Failure};
+use sops_tools::secret::Share;
+
+use super::{Answer, Init, count, state_dir};
+use crate::init::local::SealedCopy;
+use crate::init::token::{self, Fate};
+use crate::store::bundle::{self, BundleHead, Place};
+use crate::store::names::CustodianName;
+use crate::store::publish::{PublishError, Staging};
+use crate::store::view::{Generation, Seal, StoreView};
+
+impl Init<'_> {
+    /// Opens a sealed copy and goes on from there.
+    pub(super) async fn resume(
+        &self,
+        copy: &SealedCopy,
+        view: &StoreView,
+    ) -> Result<(Generation, Option<Fate>), Failure> {
+        let shares = self.open_copy(copy)?;
+        let generation = Generation(copy.generation);
+        let generation = self.publish(copy.intent, generation, &shares, Some(view)).await?;
+        self.conclude(copy.intent, generation, &shares).await
+    }
+
+    pub(super) fn open_copy(&self, copy: &SealedCopy) -> Result<Answer, Failure> {
+        let damaged = |cause: String| {
+            Failure::new(ExitStatus::Integrity, "sealed-copy", "the sealed copy does not open")
+                .cause(cause)
+                .hint("run this where one of its recipients' identities is set; the offline identity opens it too")
+        };
+        let sealed = copy.sealed_shares().ok_or_else(|| damaged("its text is damaged".to_owned()))?;
+        let place = Place {
+            vault: self.session.name.clone(),
+            generation: Generation(copy.generation),
+            seal: Seal(1),
+            custodian: CustodianName::all(),
+        };
+        let opened =
+            bundle::open(&sealed, &place, None, &self.session.identities).map_err(|e| damaged(e.to_string()))?;
+        let root_token = match &self.options.identity {
+            Some(path) => Some(token::open(copy, &token::identity(path)?)?),
+            None => None,
+        };
+        Ok(Answer {
+            shares: opened.shares,
+            threshold: opened.head.threshold,
+            created: opened.head.created,
+            root_token,
+            sealed_root_token: copy.sealed_root_token(),
+        })
+    }
+
+    /// Bundles, manifest, read back, opened, compared. A number that somebody else took meanwhile is left to them.
+    pub(super) async fn publish(
+        &self,
+        intent: u32,
+        generation: Generation,
+        shares: &Answer,
+        view: Option<&StoreView>,
+    ) -> Result<Generation, Failure> {
+        let mut generation = generation;
+        for _ in 0..3 {
+            let staging = Staging {
+                generation,
+                seal: Seal(1),
+                shares: &shares.shares,
+                total: count(&shares.shares),
+                threshold: shares.threshold,
+                custody: &self.custody,
+                created: shares.created,
+            };
+            match self.writer().stage(&staging, &self.session.identities).await {
+                Ok(_) => return Ok(generation),
+                Err(PublishError::Taken { path }) => {
+                    tracing::warn!(path, "the generation's number was taken; the next free one is used");
+                    let seen = match view {
+                        Some(view) if view.next_generation.is_some_and(|next| next > generation.0) => {
+                            view.next_generation
+                        }
+                        _ => self.session.look(self.store).await?.next_generation,
+                    };
+                    generation = Generation(seen.unwrap_or(generation.0 + 1).max(generation.0 + 1));
+                    let copy = self.sealed_copy(intent, generation, shares)?;
+                    self.records.write_copy(&copy).map_err(|error| state_dir(&error))?;
+                }
+                Err(error) => return Err(self.not_stored(&error, "bundles")),
+            }
+        }
+        Err(Failure::new(
+            ExitStatus::Refused,
+            "numbers-taken",
+            "the next three generation numbers were taken while they were used",
+        )
+        .hint("somebody writes into this store; the sealed copy is safe, run init again when that has stopped"))
+    }
+
+    pub(super) fn sealed_copy(
+        &self,
+        intent: u32,
+        generation: Generation,
+        shares: &Answer,
+    ) -> Result<SealedCopy, Failure> {
+        let head = BundleHead {
+            vault: self.session.name.clone(),
+            generation,
+            seal: Seal(1),
+            custodian: CustodianName::all(),
+            threshold: shares.threshold,
+            total: count(&shares.shares),
+            created: shares.created,
+        };
+        let all: Vec<&Share> = shares.shares.iter().collect();
+        let recipients: Vec<_> = if self.session.settings.recipients.is_empty() {
+            self.session.identities.to_recipients()
+        } else {
+            self.session.settings.recipients.values().cloned().collect()
+        };
+        let sealed = bundle::make(&head, &all, &recipients).map_err(|error| {
+            Failure::new(ExitStatus::Unexpected, "sealed-copy", "the shares could not be sealed").cause(error)
+        })?;
+        Ok(SealedCopy::new(&head, intent, &sealed, shares.sealed_root_token.as_deref()))
+    }
+
+    pub(super) fn read_copy(&self, path: &Path) -> Result<SealedCopy, Failure> {
+        let fault = |cause: String| {
+            Failure::new(ExitStatus::Usage, "sealed-copy", format!("{}: no sealed copy can be read", path.display()))
+                .cause(cause)
+                .hint("name the file init-<n>.sealed.json of the host that ran init")
+        };
+        let copy = SealedCopy::read(path).map_err(|error| fault(error.to_string()))?;
+        if copy.vault == self.session.name.as_str() {
+            Ok(copy)
+        } else {
+            Err(fault(format!("it belongs to the Vault {:?}", copy.vault)))
+        }
+    }
+}
