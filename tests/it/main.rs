@@ -13,6 +13,7 @@ mod proxy;
 mod run;
 mod scale;
 mod servers;
+mod states;
 mod store;
 mod story;
 mod testbed;

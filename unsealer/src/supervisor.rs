@@ -6,7 +6,8 @@
 //!
 //! - nothing is sent to a server that is held, not Shamir, migrating, uninitialised, wedged or open;
 //! - a joining raft node gets one generation, the current one or the one that this daemon has just seen open the leader, and
-//!   none while a newer one is undecided: wrong shares would wedge it for ever;
+//!   none while a newer one is undecided: wrong shares would wedge it for ever. A sealed raft node beside an active peer counts as
+//!   joining until it has refused shares: it may have met its leader before our first look;
 //! - refusals are answered by a capped back-off, which ends as soon as the server restarts or what is stored changes;
 //! - every wake time is bounded.
 

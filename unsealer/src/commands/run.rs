@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use restore::objects::location::{StoreLocation, is_inside_cluster};
 use sops_tools::clock::{Clock, Entropy, System};
 use sops_tools::files;
 use sops_tools::report::{ExitStatus, Failure};
@@ -19,6 +20,7 @@ use crate::daemon::{self, MakeNode, Secrets, Surroundings, VaultPlan};
 use crate::http::{self, Pages};
 use crate::lifecycle::{GRACE, Lifecycle};
 use crate::opener::Custody;
+use crate::session::location;
 use crate::settings::{Settings, VaultSettings};
 use crate::store::cache::Cache;
 use crate::store::names::VaultName;
@@ -91,9 +93,23 @@ fn announce(settings: &Settings, listen: std::net::SocketAddr) {
         let name = vault.name.as_str();
         tracing::info!(vault = name, nodes = nodes.join(" "), peers = vault.peers.len(), "keeping it open");
     }
+    if let Some(host) = store_inside_cluster(settings) {
+        tracing::warn!(
+            host,
+            next_step =
+                "keep the shares outside: a store inside the cluster comes up after the Vault that it has to open",
+            "store-inside-cluster: after a cold start only the cache can open a Vault"
+        );
+    }
     if settings.cache_dir.is_none() {
         tracing::warn!("no `cacheDir` is set: after a start without the store nothing can be opened");
     }
+}
+
+/// The store's host where it is a Service of the cluster. `init` refuses such a store; who runs with one is told.
+fn store_inside_cluster(settings: &Settings) -> Option<String> {
+    let StoreLocation::S3(s3) = location(&settings.store) else { return None };
+    s3.host().filter(|host| is_inside_cluster(host, &[])).map(ToOwned::to_owned)
 }
 
 fn stopping() {
