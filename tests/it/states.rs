@@ -1,4 +1,4 @@
-//! Every state of a node that needs no rotation, reached on real servers, and visible in status, series and log.
+//! States of a node that need no rotation, reached on real servers, and visible in status, series and log.
 #![expect(clippy::expect_used, reason = "a scenario that cannot be set up has failed")]
 
 use std::time::Duration;
@@ -147,37 +147,6 @@ async fn shares_that_are_missing_foreign_or_of_another_split_are_named() {
     shows(&daemon, 0, "open-active").await;
 }
 
-/// Stops a raft node, and starts it with one more stanza in its settings.
-async fn with_static_seal(server: &mut Server) {
-    let key = server.folder().write("static.key", [7_u8; 32]);
-    let settings = server.folder().join("server.hcl");
-    let text = std::fs::read_to_string(&settings).expect("settings of the server");
-    let stanza =
-        format!("seal \"static\" {{\n  current_key_id = \"k1\"\n  current_key = \"file://{}\"\n}}\n", key.display());
-    server.kill();
-    server.folder().write("server.hcl", text + &stanza);
-    server.start_again().await;
-}
-
-#[tokio::test]
-async fn a_pending_seal_migration_and_another_kind_of_seal_are_left_alone() {
-    let mut server = Plan::new(Product::OpenBao, Storage::Raft).start().await;
-    let keys = server.api().init(5, 3).await;
-    server.api().unseal(&keys).await;
-    let site = site_of(&[&server]).await;
-    Store::of(&site).stage(1, &shares(&keys)).await;
-    with_static_seal(&mut server).await;
-    let daemon = site.daemon().await;
-    shows(&daemon, 0, "migrating").await;
-    let seal = server.api().seal_status().await;
-    assert_eq!((&seal["migration"], &seal["progress"]), (&true.into(), &0.into()), "{seal}");
-    for share in keys.enough() {
-        let body = json!({"key": share, "migrate": true});
-        server.api().call(reqwest::Method::PUT, "sys/unseal", None, Some(&body)).await.good();
-    }
-    shows(&daemon, 0, "not-shamir").await;
-}
-
 #[tokio::test]
 async fn an_init_that_died_half_way_is_named() {
     // A real server says so after one of 36 kills inside its init: its answer is given here word for word.
@@ -222,7 +191,7 @@ async fn a_store_inside_the_cluster_is_warned_of() {
     wait::until(LIMIT, "the warning", async || daemon.log().lines().any(warned)).await;
 }
 
-/// Three nodes of which the first is open and active, and a store with the right shares as generation 1, proven.
+/// Nodes of which the first is open and active, and a store with the right shares as generation 1, proven.
 async fn cluster(nodes: usize) -> (Cluster, Keys, Site, Store) {
     let cluster = Cluster::start(Product::OpenBao, nodes, None).await;
     let keys = cluster.nodes[0].api().init(5, 3).await;
@@ -233,24 +202,6 @@ async fn cluster(nodes: usize) -> (Cluster, Keys, Site, Store) {
     store.stage(1, &shares(&keys)).await;
     store.mark(1, MarkKind::Proven).await;
     (cluster, keys, site, store)
-}
-
-#[tokio::test]
-async fn joiners_wait_while_a_newer_generation_is_undecided_and_lose_their_leader_with_the_quorum() {
-    let (mut cluster, _, site, store) = cluster(2).await;
-    store.stage(2, &wrong_shares()).await;
-    let daemon = site.daemon().await;
-    shows(&daemon, 0, "open-active").await;
-    let waiting = shows(&daemon, 1, "joining-undecided").await;
-    assert!(node(&waiting, 1)["nextStep"].as_str().is_some_and(|next| next.contains("unsealer drill")), "{waiting}");
-    assert!(cluster.nodes[1].api().sealed().await);
-    store.mark(2, MarkKind::Abandoned).await;
-    shows(&daemon, 1, "joining").await;
-    shows(&daemon, 1, "open-standby").await;
-    cluster.nodes[0].kill();
-    shows(&daemon, 1, "no-leader").await;
-    cluster.nodes[0].start_again().await;
-    shows(&daemon, 0, "open-active").await;
 }
 
 #[tokio::test]

@@ -36,6 +36,11 @@ pub(super) fn answered(state: &mut State, answer: &Answer, facts: &Facts, now: T
     let was_open = state.condition.open();
     state.seal = Some(answer.seal.clone());
     let seal = &answer.seal;
+    // The server names the seal it migrates to, so this comes before its kind.
+    if seal.migration && seal.sealed {
+        state.is(Condition::Migrating, sentence::migrating());
+        return (Action::Wait, rhythm::patient(None, jitter));
+    }
     if seal.seal_type != "shamir" || seal.recovery_seal {
         state.is(Condition::NotShamir, sentence::not_shamir(&seal.seal_type));
         return (Action::Wait, rhythm::patient(None, jitter));
@@ -49,10 +54,6 @@ pub(super) fn answered(state: &mut State, answer: &Answer, facts: &Facts, now: T
     }
     if was_open && answer.continuity == Continuity::Unbroken && seal.initialized {
         sealed_in_place(state, facts, now, jitter);
-    }
-    if seal.migration {
-        state.is(Condition::Migrating, sentence::migrating());
-        return (Action::Wait, rhythm::patient(None, jitter));
     }
     if !seal.initialized {
         return empty(state, answer, facts, now, jitter);
