@@ -25,9 +25,9 @@ const HANGING_CALL: Duration = Duration::from_secs(5);
 async fn all(daemon: &Daemon, which: std::ops::Range<usize>, what: &str, wanted: &str) -> Value {
     wait::for_some(LIMIT, what, async || {
         let status = daemon.status().await;
-        let states =
+        let shown =
             which.clone().map(|vault| status["vaults"][vault]["nodes"][0]["state"].as_str().unwrap_or_default());
-        let late: Vec<&str> = states.filter(|state| *state != wanted).collect();
+        let late: Vec<&str> = shown.filter(|state| *state != wanted).collect();
         if late.is_empty() {
             return Ok(status);
         }
