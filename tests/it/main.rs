@@ -9,6 +9,7 @@ mod layers;
 mod leaks;
 mod object_access;
 mod objects;
+mod prompt;
 mod proxy;
 mod run;
 mod scale;
