@@ -10,11 +10,11 @@ use crate::store::load::{ENTRY_LIMIT, load};
 use crate::store::names::{CustodianName, Name, VaultName};
 use crate::store::view::{Generation, Seal, derive};
 
-/// What was opened.
+/// What was opened. Where a store key tells, bundles that an authentic manifest names go before all others.
 pub struct Exported {
     /// The bundles that opened, of one generation.
     pub bundles: Vec<OpenedBundle>,
-    /// Whether an authentic manifest names the generation; `None` without a store key to tell.
+    /// Whether an authentic manifest names every bundle that opened; `None` without a store key to tell.
     pub authentic: Option<bool>,
     /// What did not open, one line each.
     pub faults: Vec<String>,
@@ -43,7 +43,7 @@ pub async fn export(
         return Err(Failure::new(ExitStatus::Absent, "no-bundle", format!("{vault}: no sealed bundle stands in the store"))
             .hint("check store.url and the Vault's name; a cache directory of a daemon is a store as well: --store-url file:///…/cache"));
     }
-    let (current, authentic) = standing(store, vault, keys).await;
+    let (current, named) = standing(store, vault, keys).await;
     let mut generations: Vec<Generation> = found.iter().map(|(generation, _, _)| *generation).collect();
     generations.sort_unstable();
     generations.dedup();
@@ -54,10 +54,15 @@ pub async fn export(
     }
     let mut faults = Vec::new();
     for generation in generations {
-        let bundles = open_generation(store, vault, &found, generation, identities, &mut faults).await?;
+        let named = named.as_deref();
+        let bundles = open_generation(store, vault, &found, generation, named, identities, &mut faults).await?;
         if !bundles.is_empty() {
-            let authentic = authentic.as_ref().map(|known| known.contains(&generation));
-            return Ok(Exported { bundles, authentic, faults });
+            let authentic = named.map(|_| bundles.iter().all(|(_, authentic)| *authentic));
+            return Ok(Exported {
+                bundles: bundles.into_iter().map(|(bundle, _)| bundle).collect(),
+                authentic,
+                faults,
+            });
         }
     }
     let mut failure =
@@ -69,6 +74,9 @@ pub async fn export(
 }
 
 type Found = (Generation, Seal, CustodianName);
+
+/// Path and digest of a bundle that an authentic manifest names.
+type NamedBundle = (String, String);
 
 async fn bundles(store: &dyn ReadObjects, vault: &VaultName) -> Result<Vec<Found>, Failure> {
     let entries = store.list(&vault.prefix(), ENTRY_LIMIT).await?;
@@ -88,14 +96,14 @@ async fn standing(
     store: &dyn ReadObjects,
     vault: &VaultName,
     keys: Option<&StoreKeys>,
-) -> (Option<Generation>, Option<Vec<Generation>>) {
+) -> (Option<Generation>, Option<Vec<NamedBundle>>) {
     let Some(keys) = keys else { return (None, None) };
     match load(store, vault, keys, &Contents::default(), None).await {
         Ok(contents) => {
             let view = derive(vault, &contents, keys, &Contents::default());
-            let authentic =
-                view.candidates.iter().filter(|one| one.threshold.is_some()).map(|one| one.generation).collect();
-            (view.current, Some(authentic))
+            let authentic = view.candidates.iter().filter(|one| one.threshold.is_some());
+            let named = authentic.flat_map(|one| &one.bundles).map(|one| (one.path.clone(), one.digest.clone()));
+            (view.current, Some(named.collect()))
         }
         Err(error) => {
             tracing::warn!(%error, "what is authentic could not be told");
@@ -104,33 +112,39 @@ async fn standing(
     }
 }
 
-/// Of each custodian the newest seal that opens.
+/// Of each custodian one bundle that opens, with whether an authentic manifest names it: named ones first, then the newest seal.
 async fn open_generation(
     store: &dyn ReadObjects,
     vault: &VaultName,
     found: &[Found],
     generation: Generation,
+    named: Option<&[NamedBundle]>,
     identities: &Identities,
     faults: &mut Vec<String>,
-) -> Result<Vec<OpenedBundle>, Failure> {
-    let mut opened: Vec<OpenedBundle> = Vec::new();
+) -> Result<Vec<(OpenedBundle, bool)>, Failure> {
+    let mut read = Vec::new();
     for (_, seal, custodian) in found.iter().filter(|(one, _, _)| *one == generation) {
-        if opened.iter().any(|bundle| bundle.head.custodian == *custodian) {
-            continue;
-        }
         let path = Name::Bundle { generation, custodian: custodian.clone(), seal: *seal }.path(vault);
         let object = ObjectPath::new(path.clone())
             .map_err(|error| Failure::new(ExitStatus::Unexpected, "object-path", error.to_string()))?;
-        let sealed = match store.get(&object, SEALED_LIMIT as u64).await {
-            Ok(sealed) => sealed,
-            Err(error) => {
-                faults.push(error.to_string());
-                continue;
+        match store.get(&object, SEALED_LIMIT as u64).await {
+            Ok(sealed) => {
+                let digest = bundle::digest(&sealed);
+                let known = |(at, of): &NamedBundle| *at == path && *of == digest;
+                let authentic = named.is_some_and(|named| named.iter().any(known));
+                read.push((authentic, *seal, custodian, path, sealed));
             }
-        };
-        let place = Place { vault: vault.clone(), generation, seal: *seal, custodian: custodian.clone() };
+            Err(error) => faults.push(error.to_string()),
+        }
+    }
+    read.sort_by_key(|(authentic, seal, ..)| std::cmp::Reverse((*authentic, *seal)));
+    let mut opened: Vec<(OpenedBundle, bool)> = Vec::new();
+    for (authentic, seal, custodian, path, sealed) in read {
+        let done = opened.iter().any(|(bundle, _)| bundle.head.custodian == *custodian);
+        let place = Place { vault: vault.clone(), generation, seal, custodian: custodian.clone() };
         match bundle::open(&sealed, &place, None, identities) {
-            Ok(bundle) => opened.push(bundle),
+            Ok(_) if done => faults.push(format!("{path}: opens too and is not the one taken")),
+            Ok(bundle) => opened.push((bundle, authentic)),
             Err(fault) => faults.push(format!("{path}: {fault}")),
         }
     }

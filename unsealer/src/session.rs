@@ -140,11 +140,23 @@ impl Session {
         })
     }
 
-    /// What the store says now, held against the cache.
+    /// What the store says now, held against the cache: all of it, or a failure.
     ///
     /// # Errors
-    /// When the store could not be asked: then nothing is known of what stands there.
+    /// When the store could not be asked, or would not give an object that it lists: then nothing may be concluded.
     pub async fn look(&self, store: &dyn ReadObjects) -> Result<StoreView, Failure> {
+        let view = self.look_at_readable(store).await?;
+        match view.unread.first() {
+            None => Ok(view),
+            Some(path) => Err(partly_unread(self.name.as_str(), path, view.unread.len())),
+        }
+    }
+
+    /// As [`look`](Self::look), where what cannot be read does no harm: [`StoreView::unread`] tells it.
+    ///
+    /// # Errors
+    /// When the store could not be asked.
+    pub async fn look_at_readable(&self, store: &dyn ReadObjects) -> Result<StoreView, Failure> {
         let cached = self.cached()?;
         let contents = load(store, &self.name, &self.keys, &cached, None).await?;
         Ok(derive(&self.name, &contents, &self.keys, &cached))
@@ -195,6 +207,18 @@ impl Session {
     pub fn token(&self, path: Option<&Path>) -> Result<Option<Token>, Failure> {
         path.or(self.vault.token_file.as_deref()).map(read_token).transpose()
     }
+}
+
+/// The store lists objects and does not give them.
+pub fn partly_unread(vault: &str, path: &str, count: usize) -> Failure {
+    Failure::new(
+        ExitStatus::Unavailable,
+        "store-partly-unread",
+        format!("{vault}: the store lists {count} objects that it does not give, first {path}"),
+    )
+    .hint(
+        "what they say is not known, so nothing was decided; try again, and look at the store's own log if it stays so",
+    )
 }
 
 /// Reads a token file; one trailing line end is left out.

@@ -81,7 +81,7 @@ pub async fn unseal(session: &Session, despite_hold: bool, dry_run: bool) -> Res
 /// What the store says, or what it said when this host last saw it.
 async fn look(session: &Session) -> Result<(StoreView, Option<String>), Failure> {
     let asked = match session.reader() {
-        Ok(store) => session.look(store.as_ref()).await,
+        Ok(store) => session.look_at_readable(store.as_ref()).await,
         Err(failure) => Err(failure),
     };
     let failure = match asked {
@@ -94,6 +94,9 @@ async fn look(session: &Session) -> Result<(StoreView, Option<String>), Failure>
 }
 
 fn hold_of(view: &StoreView) -> Option<String> {
+    if let Some(path) = view.unread.iter().find(|path| path.contains("/holds/")) {
+        return Some(format!("{path} is there and cannot be read: it may be a hold"));
+    }
     view.holds.first().map(|hold| format!("held since {} by {}: {}", hold.at, hold.host, hold.reason))
 }
 

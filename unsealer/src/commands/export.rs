@@ -48,7 +48,7 @@ pub async fn run(setup: &Setup, order: &ExportOrder) -> Result<(), Failure> {
     let store = location(&settings.store).open_read_only().map_err(|faults| store_faults(&faults))?;
     let exported = export(store.as_ref(), &name, keys.as_ref(), &identities, order.generation.map(Generation)).await?;
     for fault in &exported.faults {
-        tracing::warn!(fault, "did not open");
+        tracing::warn!("{fault}");
     }
     warn_where_too_few(&exported);
     print(setup, order, &exported)

@@ -50,7 +50,7 @@ pub async fn run(setup: &Setup, order: &HoldOrder) -> Result<(), Failure> {
     let session = Session::open(loaded.settings, order.vault.as_deref())?;
     let vault = session.name.as_str().to_owned();
     let store = session.store()?;
-    let view = session.look(&*store).await?;
+    let view = session.look_at_readable(&*store).await?;
     may_add(&view).map_err(|refusal| super::refused(&vault, refusal))?;
     if order.dry_run {
         let text = format!("would hold {vault}: {}\nnothing was written", order.reason);

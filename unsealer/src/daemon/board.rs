@@ -10,7 +10,7 @@ use crate::status::{
     BundleStatus, Condition, FindingStatus, GenerationStatus, HoldKind, HoldStatus, NodeStatus, SecretFileFault,
     Status, StoreStatus, UnsealStatus, VERSION, VaultStatus,
 };
-use crate::store::view::Generation;
+use crate::store::view::{Generation, StoreView};
 use crate::supervisor::{Facts, Place, State};
 
 /// A task that has not turned for this long is stuck: the longest turn is bounded by [`super::node::TURN`].
@@ -86,15 +86,21 @@ impl VaultBoard {
     pub fn facts(&self, node: &NodeBoard) -> Facts {
         let mut facts = self.known.borrow().clone();
         facts.place = node.place;
-        facts.leader_opened_with = self.leader_opened_with();
+        facts.leader_opened_with = self.leader_opened_with(facts.view.as_deref());
         facts
     }
 
-    fn leader_opened_with(&self) -> Option<Generation> {
+    /// What opened the active node, unless another generation was proven since: a rekey while it was open makes it the old one.
+    fn leader_opened_with(&self, view: Option<&StoreView>) -> Option<Generation> {
+        let proven = view.and_then(|view| {
+            let current = view.candidates.iter().find(|one| Some(one.generation) == view.current)?;
+            current.proven
+        });
         self.nodes.iter().find_map(|node| {
             let report = node.report.borrow();
             let active = report.state.condition == Condition::OpenActive;
-            report.state.opened.filter(|_| active).map(|(_, generation)| generation)
+            let opened = report.state.opened.filter(|(at, _)| active && proven.is_none_or(|proven| proven <= *at));
+            opened.map(|(_, generation)| generation)
         })
     }
 

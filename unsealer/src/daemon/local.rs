@@ -94,9 +94,10 @@ fn write<T: Serialize>(path: &Path, value: &T) -> Result<(), LocalFault> {
     if let Some(parent) = path.parent()
         && !parent.is_dir()
     {
-        files::create_directory(parent, 0o700).map_err(|error| fault(path, &error))?;
+        files::create_directory(parent, 0o755).map_err(|error| fault(path, &error))?;
     }
-    files::replace(path, &text, 0o600).map_err(|error| fault(path, &error))
+    // Nothing secret is in it, and the daemon is another user than the person who says it.
+    files::replace(path, &text, 0o644).map_err(|error| fault(path, &error))
 }
 
 fn read<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<Option<T>, LocalFault> {

@@ -39,6 +39,16 @@ pub enum Body {
     Unread(String),
 }
 
+impl Contents {
+    /// Paths that stand there and could not be read: nothing is known of what they say.
+    pub fn unread(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.objects.iter().filter_map(|object| match &object.body {
+            Body::Unread(reason) => Some((object.path.as_str(), reason.as_str())),
+            _ => None,
+        })
+    }
+}
+
 impl Object {
     /// A whole object.
     pub fn whole(path: impl Into<String>, bytes: impl Into<Vec<u8>>) -> Self {

@@ -132,8 +132,8 @@ async fn read_all(
     }
     // Built beforehand: a closure over borrowed entries inside the stream is not general enough for Send futures.
     let reads: Vec<_> = unread.into_iter().map(|entry| read(store, entry, limit)).collect();
-    let read: Vec<Option<Object>> = futures::stream::iter(reads).buffer_unordered(PARALLEL).collect().await;
-    objects.extend(read.into_iter().flatten());
+    let read: Vec<Object> = futures::stream::iter(reads).buffer_unordered(PARALLEL).collect().await;
+    objects.extend(read);
     objects
 }
 
@@ -142,16 +142,15 @@ fn unchanged(object: &Object, entry: &Entry) -> bool {
     settled && object.tag.is_some() && object.tag == entry.tag && object.size == entry.size
 }
 
-/// `None` when the object went away between listing and reading.
-async fn read(store: &dyn ReadObjects, entry: Entry, limit: u64) -> Option<Object> {
-    let Ok(path) = ObjectPath::new(entry.path.as_str()) else { return Some(object(entry, Body::Skipped)) };
+/// Objects never go away by our doing, so one that is listed and not given is unread, not absent.
+async fn read(store: &dyn ReadObjects, entry: Entry, limit: u64) -> Object {
+    let Ok(path) = ObjectPath::new(entry.path.as_str()) else { return object(entry, Body::Skipped) };
     let body = match store.get(&path, limit).await {
         Ok(bytes) => Body::Bytes(Arc::new(bytes)),
-        Err(error) if error.kind == ErrorKind::Absent => return None,
         Err(error) if error.kind == ErrorKind::TooLarge => Body::TooLarge,
         Err(error) => Body::Unread(error.to_string()),
     };
-    Some(object(entry, body))
+    object(entry, body)
 }
 
 /// Paths of the sealed objects to read: all that something authentic names, and a bounded number of others.

@@ -53,6 +53,8 @@ pub struct Reading {
     pub occupied: BTreeSet<Name>,
     /// Names in the store whose content is not known: could not be read, or was not asked for.
     pub unread: BTreeSet<Name>,
+    /// Those of them that the store would not give just now: what they say is not known.
+    pub unreadable: BTreeSet<Name>,
     /// Something that is no name of ours stands in the store.
     pub foreign: bool,
     /// Alarms about single objects.
@@ -109,6 +111,7 @@ impl Reading {
             }
             Body::Unread(reason) => {
                 self.alarm("unreadable", &object.path, reason.clone());
+                self.unreadable.insert(name.clone());
                 self.unread.insert(name);
             }
         }

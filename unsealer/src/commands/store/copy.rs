@@ -11,7 +11,7 @@ use sops_tools::report::{ExitStatus, Failure};
 use super::CopyOrder;
 use crate::commands::{Setup, chosen_vaults, refused};
 use crate::error;
-use crate::session::{Session, location, store_faults};
+use crate::session::{Session, location, partly_unread, store_faults};
 use crate::store::contents::Contents;
 use crate::store::copy::{CopyPlan, apply, plan};
 use crate::store::load::load;
@@ -113,7 +113,11 @@ async fn one(session: &Session, from: &End, to: &End, dry_run: bool) -> Result<(
 }
 
 async fn read(session: &Session, store: &dyn ReadObjects) -> Result<Contents, Failure> {
-    Ok(load(store, &session.name, &session.keys, &Contents::default(), None).await?)
+    let contents = load(store, &session.name, &session.keys, &Contents::default(), None).await?;
+    if let Some((path, _)) = contents.unread().next() {
+        return Err(partly_unread(session.name.as_str(), path, contents.unread().count()));
+    }
+    Ok(contents)
 }
 
 fn text(name: &str, plan: &CopyPlan, dry_run: bool) -> String {

@@ -9,6 +9,7 @@ use super::ReSignOrder;
 use crate::commands::{Setup, chosen_vaults};
 use crate::session::{self, Session};
 use crate::store::contents::Contents;
+use crate::store::custodians::Custody;
 use crate::store::load::load;
 use crate::store::resign::{By, Reseal, ResignPlan, apply, plan};
 use crate::vault::{DrillOutcome, Node as _};
@@ -30,6 +31,9 @@ async fn one(session: &Session, order: &ReSignOrder) -> Result<ResignPlan, Failu
     let name = session.name.as_str();
     let store = session.store()?;
     let contents = load(&*store, &session.name, &session.keys, &Contents::default(), None).await?;
+    if let Some((path, _)) = contents.unread().next() {
+        return Err(session::partly_unread(name, path, contents.unread().count()));
+    }
     let plan = plan(&session.name, &contents, &session.keys, &session.identities, order.key_lost);
     if !plan.open_intents.is_empty() {
         let problem = format!("{name}: an init was begun and not finished");
@@ -44,6 +48,9 @@ async fn one(session: &Session, order: &ReSignOrder) -> Result<ResignPlan, Failu
         drill(session, reseal, token.as_ref()).await?;
     }
     let custody = session.custody()?;
+    for reseal in &plan.reseals {
+        check_custody(session, &custody, reseal)?;
+    }
     let writer = session.writer(&*store, &System, &System);
     writer.probe().await.map_err(|error| session::not_stored(name, "new signatures", &error))?;
     let host = session::host();
@@ -52,6 +59,17 @@ async fn one(session: &Session, order: &ReSignOrder) -> Result<ResignPlan, Failu
         .await
         .map_err(|error| session::not_stored(name, "new signatures", &error))?;
     Ok(plan)
+}
+
+/// What is sealed anew must open here afterwards.
+fn check_custody(session: &Session, custody: &Custody, reseal: &Reseal) -> Result<(), Failure> {
+    let ours = session.identities.to_recipients();
+    custody.check(reseal.threshold, reseal.total, &ours, true).map_err(|faults| {
+        let problem = format!("{}: the recipients do not fit generation {}", session.name, reseal.generation);
+        let mut failure = Failure::new(ExitStatus::Refused, "custody", problem);
+        failure.causes = faults.iter().map(ToString::to_string).collect();
+        failure.hint("set recipients so that one of the identities here opens what is sealed")
+    })
 }
 
 /// Shares that nothing authenticates are signed only after the open Vault has accepted them.

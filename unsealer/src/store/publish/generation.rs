@@ -120,16 +120,19 @@ impl Writer<'_> {
             tool_version: env!("CARGO_PKG_VERSION").to_owned(),
         };
         let name = Name::Manifest { generation: staging.generation, seal: staging.seal };
-        match self.put(&name, Record::Manifest(manifest.clone())).await {
-            Ok(()) | Err(PublishError::Taken { .. }) => {}
+        let taken = match self.put(&name, Record::Manifest(manifest.clone())).await {
+            Ok(()) => false,
+            Err(PublishError::Taken { .. }) => true,
             Err(error) => return Err(error),
-        }
+        };
         // Also where the name was taken: an earlier try of ours names the same bundles.
         let path = name.path(self.vault);
         let there = self.get(&name, JSON_LIMIT).await?;
         match envelope::open(self.vault, &name, &there, self.keys).map(|authentic| authentic.payload.record) {
             Ok(Record::Manifest(found)) if found.custodians == manifest.custodians => Ok(found),
             Ok(_) => Err(PublishError::Taken { path }),
+            // A stranger's object: the number is lost to us, and the next one is as good.
+            Err(_) if taken => Err(PublishError::Taken { path }),
             Err(source) => Err(PublishError::NotAuthentic { path, source }),
         }
     }

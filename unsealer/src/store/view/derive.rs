@@ -58,7 +58,14 @@ pub fn conclude(vault: &VaultName, reading: &Reading) -> StoreView {
         anything_here: reading.anything_here(),
         anything_authentic: reading.anything_authentic(),
         rolled_back,
+        unread: unread(vault, reading),
     }
+}
+
+fn unread(vault: &VaultName, reading: &Reading) -> Vec<String> {
+    let known =
+        |name: &Name| reading.sealed.contains_key(name) || reading.records.iter().any(|stored| stored.name == *name);
+    reading.unreadable.iter().filter(|name| !known(name)).map(|name| name.path(vault)).collect()
 }
 
 fn current(facts: &BTreeMap<Generation, Facts<'_>>) -> Option<Generation> {
