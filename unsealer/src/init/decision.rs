@@ -63,6 +63,8 @@ pub struct Facts<'a> {
     pub nodes: &'a [SeenNode],
     /// This host's record of an intent.
     pub local: &'a dyn Fn(&Intent) -> LocalRecord,
+    /// Intents whose sealed copies lie on this host, ascending, whatever the store says of them.
+    pub copies: &'a [u32],
 }
 
 /// What to do.
@@ -95,17 +97,23 @@ pub enum Step {
 /// # Errors
 /// Every refusal of DESIGN §3.6, with its way out; `Unavailable` when a server could not be asked.
 pub fn decide(facts: &Facts<'_>, wish: &Wish) -> Result<Step, Failure> {
+    let open: Vec<&Intent> = facts.view.intents.iter().filter(|intent| !intent.closed).collect();
+    if let Some(intent) = wish.publish {
+        return Ok(Step::Publish(intent));
+    }
+    // Before every refusal: these may be the only shares there are.
+    if wish.begin_anew.is_none() {
+        if let Some(here) = open.iter().find(|intent| (facts.local)(intent) == LocalRecord::SealedCopy) {
+            return Ok(Step::Publish(here.number));
+        }
+        if let Some(copy) = unknown_copy(facts) {
+            return Err(copy_unknown_to_store(facts, copy));
+        }
+    }
     refuse_foreign_store(facts)?;
     refuse_rolled_back(facts)?;
-    let open: Vec<&Intent> = facts.view.intents.iter().filter(|intent| !intent.closed).collect();
     if let Some(other) = open.iter().find(|intent| intent.purpose != "init") {
         return Err(other_purpose(facts, other));
-    }
-    if let Some(intent) = wish.publish {
-        return publish_by_hand(facts, &open, intent);
-    }
-    if let Some(here) = open.iter().find(|intent| (facts.local)(intent) == LocalRecord::SealedCopy) {
-        return Ok(Step::Publish(here.number));
     }
     let server = server_state(facts)?;
     if let Some(typed) = &wish.begin_anew {
@@ -114,6 +122,7 @@ pub fn decide(facts: &Facts<'_>, wish: &Wish) -> Result<Step, Failure> {
     let stored: Vec<&Candidate> =
         facts.view.candidates.iter().filter(|c| c.standing != Standing::NotAuthentic).collect();
     match (open.last(), newest_to_finish(&stored), &server) {
+        (None, None, Server::Uninitialised) if facts.view.anything_here => Err(something_here(facts)),
         (None, None, Server::Uninitialised) => begin(facts, wish),
         (None, None, Server::Initialised { .. }) => Err(needs_import(facts)),
         (None, Some(newest), Server::Initialised { .. }) => done_or_unproven(facts, newest),
@@ -123,6 +132,23 @@ pub fn decide(facts: &Facts<'_>, wish: &Wish) -> Result<Step, Failure> {
         }
         (_, Some(newest), Server::Uninitialised) => Err(not_restored(facts, newest)),
     }
+}
+
+/// A sealed copy of this host whose intent the store has lost, or has closed with nothing stored.
+fn unknown_copy(facts: &Facts<'_>) -> Option<u32> {
+    let stored = facts.view.candidates.iter().any(|one| one.standing != Standing::NotAuthentic);
+    facts.copies.iter().copied().rfind(|number| {
+        !stored && facts.view.intents.iter().all(|intent| intent.number != *number || intent.closed)
+    })
+}
+
+fn copy_unknown_to_store(facts: &Facts<'_>, copy: u32) -> Failure {
+    Failure::new(
+        ExitStatus::Refused,
+        "sealed-copy-here",
+        format!("{}: this host has the sealed copy init-{copy}.sealed.json, and the store knows nothing of its init", facts.vault),
+    )
+    .hint("it may hold the only shares of this Vault: store them with `unsealer init --publish FILE`. If it is surely another Vault's, move the file out of stateDir and run init again")
 }
 
 /// What the servers say together.
@@ -135,6 +161,7 @@ enum Server {
 /// Asks for an answer of every node: one that cannot be asked may be the initialised one.
 fn server_state(facts: &Facts<'_>) -> Result<Server, Failure> {
     let mut initialised = None;
+    let mut broken = None;
     for node in facts.nodes {
         match &node.seen {
             Seen::Unknown(why) => {
@@ -146,7 +173,7 @@ fn server_state(facts: &Facts<'_>) -> Result<Server, Failure> {
                 .cause(why)
                 .hint("start every configured node and peer (or take it out of the settings), then run init again; nothing was changed"));
             }
-            Seen::BrokenInit => return Err(broken_init(facts, node)),
+            Seen::BrokenInit => broken = broken.or(Some(node)),
             Seen::Status(status) if status.seal_type != "shamir" => return Err(not_shamir(facts, node, status)),
             Seen::Status(status) if status.initialized => {
                 let all_sealed = initialised.unwrap_or(true) && status.sealed;
@@ -154,6 +181,9 @@ fn server_state(facts: &Facts<'_>) -> Result<Server, Failure> {
             }
             Seen::Status(_) => {}
         }
+    }
+    if let Some(node) = broken {
+        return Err(broken_init(facts, node, initialised.is_some()));
     }
     Ok(initialised.map_or(Server::Uninitialised, |sealed| Server::Initialised { sealed }))
 }
@@ -186,14 +216,6 @@ fn done_or_unproven(facts: &Facts<'_>, newest: &Candidate) -> Result<Step, Failu
     .hint("run `unsealer unseal` while it is sealed, or prove other shares with `unsealer import`; init has nothing to do here"))
 }
 
-fn publish_by_hand(facts: &Facts<'_>, open: &[&Intent], number: u32) -> Result<Step, Failure> {
-    if open.iter().any(|intent| intent.number == number) {
-        Ok(Step::Publish(number))
-    } else {
-        Err(no_such_open_intent(facts, number))
-    }
-}
-
 fn open_intent_without_bundle(
     facts: &Facts<'_>,
     wish: &Wish,
@@ -207,6 +229,8 @@ fn open_intent_without_bundle(
     match server {
         Server::Uninitialised if never_sent || wish.continue_intent.is_some() => Ok(Step::SendUnder(intent.number)),
         Server::Uninitialised => Err(intent_open(facts, intent)),
+        Server::Initialised { sealed: true } if never_sent => Err(not_by_this_init(facts, intent)),
+        Server::Initialised { sealed: true } if bundle_lies_there(facts) => Err(bundle_unproven(facts, intent)),
         Server::Initialised { sealed: true } => Err(answer_lost(facts, intent)),
         Server::Initialised { sealed: false } => Err(open_but_unstored(facts, intent)),
     }
@@ -261,10 +285,59 @@ fn refuse_rolled_back(facts: &Facts<'_>) -> Result<(), Failure> {
             format!("{}: the store went back: objects that this host has seen are gone from it", facts.vault),
         )
         .hint(
-            "put them back with `unsealer store copy FROM TO` (the local cache is a valid FROM), then run init again",
+            "put them back with `unsealer store copy --from cache --to settings` (a cache directory is a valid FROM), then run init again",
         ));
     }
     Ok(())
+}
+
+/// Whatever stands under the name may be what an unrestored volume needs.
+fn something_here(facts: &Facts<'_>) -> Failure {
+    let what = match facts.view.candidates.first() {
+        Some(one) => format!("generation {} lies there and counts for nothing now", one.generation),
+        None => "records of an earlier init lie there, and no bundle".to_owned(),
+    };
+    Failure::new(
+        ExitStatus::Refused,
+        "something-here",
+        format!("{}: Vault is uninitialised, but this name was used before: {what}", facts.vault),
+    )
+    .hint(format!(
+        "restore the volume if it was lost, and put lost objects back (`unsealer store copy`). To begin anew on purpose: `unsealer init --begin-anew {}`",
+        facts.vault
+    ))
+}
+
+/// A bundle of any standing: it may hold the very shares.
+fn bundle_lies_there(facts: &Facts<'_>) -> bool {
+    !facts.view.candidates.is_empty()
+}
+
+fn bundle_unproven(facts: &Facts<'_>, intent: &Intent) -> Failure {
+    Failure::new(
+        ExitStatus::Refused,
+        "bundle-unproven",
+        format!(
+            "{}: Vault is initialised and sealed, intent {} of host {} is open, and a bundle lies in the store that nothing proves",
+            facts.vault, intent.number, intent.host
+        ),
+    )
+    .hint(format!(
+        "run init on host {} if its {} is still there; else run `unsealer unseal`: it tries that bundle. Nothing is to be emptied while a bundle lies there",
+        intent.host, intent.local_copy
+    ))
+}
+
+fn not_by_this_init(facts: &Facts<'_>, intent: &Intent) -> Failure {
+    Failure::new(
+        ExitStatus::Refused,
+        "initialised-by-others",
+        format!(
+            "{}: Vault is initialised and sealed, and intent {} of this host never sent its call: something else initialised it, or its volume was put back",
+            facts.vault, intent.number
+        ),
+    )
+    .hint("open it with the shares it has: `unsealer unseal` tries what is stored, `unsealer import` takes others over; nothing is to be emptied")
 }
 
 fn no_such_open_intent(facts: &Facts<'_>, number: u32) -> Failure {
@@ -359,9 +432,12 @@ fn open_but_unstored(facts: &Facts<'_>, intent: &Intent) -> Failure {
     ))
 }
 
-fn broken_init(facts: &Facts<'_>, node: &SeenNode) -> Failure {
+fn broken_init(facts: &Facts<'_>, node: &SeenNode, another_initialised: bool) -> Failure {
     let open = facts.view.intents.iter().rfind(|intent| !intent.closed);
     let hint = match open {
+        _ if another_initialised || bundle_lies_there(facts) => {
+            "shares of this Vault are stored, or another member is initialised: this storage is damaged or half restored. Restore its volume or a snapshot, or let the member join anew; nothing else is to be emptied".to_owned()
+        }
         Some(intent) => format!(
             "the init begun at {} on host {} died inside the server. Look for {} on that host first. A storage in this state was never unsealed and holds no data of Vault: if nothing was restored into it, empty it, start the server, and run `unsealer init --continue {}`",
             intent.at, intent.host, intent.local_copy, intent.number

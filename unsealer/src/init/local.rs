@@ -177,6 +177,26 @@ impl LocalRecords {
         ["sealed.json", "sent"].iter().any(|kind| !matches!(self.file(intent, kind).try_exists(), Ok(false)))
     }
 
+    /// Intents whose sealed copies lie here, ascending.
+    ///
+    /// # Errors
+    /// When the folder is there and cannot be listed: a copy may lie in it.
+    pub fn copies(&self) -> io::Result<Vec<u32>> {
+        let entries = match std::fs::read_dir(&self.folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        };
+        let mut copies = Vec::new();
+        for entry in entries {
+            let name = entry?.file_name();
+            let number = name.to_str().and_then(|name| name.strip_prefix("init-")?.strip_suffix(".sealed.json")?.parse().ok());
+            copies.extend(number);
+        }
+        copies.sort_unstable();
+        Ok(copies)
+    }
+
     /// Whether this host has any record of an init of this Vault.
     pub fn any(&self) -> bool {
         std::fs::read_dir(&self.folder).is_ok_and(|mut entries| {

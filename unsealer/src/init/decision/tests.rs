@@ -64,7 +64,7 @@ fn view(candidates: Vec<Candidate>, intents: Vec<Intent>) -> StoreView {
 
 fn run(view: &StoreView, nodes: &[SeenNode], local: LocalRecord, wish: &Wish) -> Result<Step, &'static str> {
     let local = |_: &Intent| local;
-    let facts = Facts { vault: "main", view, nodes, local: &local };
+    let facts = Facts { vault: "main", view, nodes, local: &local, copies: &[] };
     decide(&facts, wish).map_err(|failure| {
         assert!(failure.hint.is_some(), "{}: every refusal says what to do next", failure.class);
         failure.class
@@ -179,4 +179,48 @@ fn a_broken_init_and_another_seal_are_told_by_name() {
     transit.seal_type = "transit".into();
     let other = [SeenNode { address: "http://127.0.0.1:8200".into(), seen: Seen::Status(transit) }];
     assert_eq!(run(&view(vec![], vec![]), &other, LocalRecord::None, &Wish::default()), Err("not-shamir"));
+}
+
+#[test]
+fn nothing_is_emptied_while_a_bundle_lies_there_or_the_call_was_never_sent() {
+    for standing in [Standing::NotAuthentic, Standing::Abandoned, Standing::Retired] {
+        let cut_off = view(vec![candidate(1, standing)], vec![intent(1, false)]);
+        let sealed = [node(true, true)];
+        assert_eq!(run(&cut_off, &sealed, LocalRecord::CallSent, &Wish::default()), Err("bundle-unproven"));
+        assert_eq!(run(&cut_off, &sealed, LocalRecord::NoCallSent, &Wish::default()), Err("initialised-by-others"));
+    }
+}
+
+#[test]
+fn a_name_that_was_used_before_is_begun_anew_only_by_its_typed_name() {
+    let empty = [node(false, true)];
+    let anew = Wish { begin_anew: Some("main".into()), ..Wish::default() };
+    let closed = view(vec![], vec![intent(1, true)]);
+    let abandoned = view(vec![candidate(1, Standing::Abandoned)], vec![]);
+    for used in [&closed, &abandoned] {
+        assert_eq!(run(used, &empty, LocalRecord::None, &Wish::default()), Err("something-here"));
+        assert_eq!(run(used, &empty, LocalRecord::None, &anew), Ok(FRESH));
+    }
+}
+
+#[test]
+fn a_sealed_copy_that_the_store_knows_nothing_of_is_named_before_any_other_refusal() {
+    let local = |_: &Intent| LocalRecord::None;
+    let garbage = StoreView { anything_here: true, ..StoreView::default() };
+    let nodes = [node(true, true)];
+    let facts = Facts { vault: "main", view: &garbage, nodes: &nodes, local: &local, copies: &[1] };
+    assert_eq!(decide(&facts, &Wish::default()).unwrap_err().class, "sealed-copy-here");
+    let publish = Wish { publish: Some(1), ..Wish::default() };
+    assert_eq!(decide(&facts, &publish), Ok(Step::Publish(1)));
+}
+
+#[test]
+fn a_broken_member_beside_a_bundle_is_never_told_to_be_emptied() {
+    let broken = [SeenNode { address: "http://127.0.0.1:8200".into(), seen: Seen::BrokenInit }];
+    let stored = view(vec![candidate(1, Standing::Proven)], vec![intent(1, false)]);
+    let local = |_: &Intent| LocalRecord::CallSent;
+    let facts = Facts { vault: "main", view: &stored, nodes: &broken, local: &local, copies: &[] };
+    let failure = decide(&facts, &Wish::default()).unwrap_err();
+    assert_eq!(failure.class, "broken-init");
+    assert!(!failure.hint.unwrap().contains("empty it"));
 }
