@@ -190,7 +190,7 @@ fn next_step(made: &[MadeKey]) -> String {
     let public = |role| made.iter().find(|key| key.role == role).map(|key| key.public.to_string());
     match (public(KeyRole::Unseal), public(KeyRole::Offline)) {
         (Some(unseal), Some(offline)) => format!(
-            "put recipients: {{unseal: {unseal}, offline: {offline}}} into unsealer.yaml, move the offline key away, then run: unsealer init"
+            "put recipients: {{unseal: {unseal}, offline: {offline}}} into unsealer.yaml, move the offline key away, then run: unsealer init --root-token-to FILE"
         ),
         _ => "bring each key to where it is kept, then name its public half in the settings".to_owned(),
     }

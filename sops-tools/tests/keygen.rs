@@ -69,7 +69,7 @@ store-key: keys/unseal/store.key
   key id: {store}
   keep: beside the daemon's identity: the Secret secrets/vault-unseal-age (key store.key), and where init, rotate and drill are run
 
-next: put recipients: {{unseal: {unseal}, offline: {offline}}} into unsealer.yaml, move the offline key away, then run: unsealer init
+next: put recipients: {{unseal: {unseal}, offline: {offline}}} into unsealer.yaml, move the offline key away, then run: unsealer init --root-token-to FILE
 "
     );
     assert_eq!((seen.status, seen.stdout.as_str(), seen.stderr.as_str()), (0, expected.as_str(), ""));

@@ -140,7 +140,7 @@ impl Ground {
 
     /// The attacker's own client, which signs with a store key of his own.
     fn store(&self) -> S3Store {
-        let file = |kind: &str| self.site.folder().join(&format!("s3/{}.{kind}", READ_WRITE.access));
+        let file = |kind: &str| self.site.folder().join(format!("s3/{}.{kind}", READ_WRITE.access));
         S3Store::open(S3Location {
             bucket: BUCKET.to_owned(),
             prefix: "prod".to_owned(),

@@ -230,7 +230,7 @@ impl Hunted {
         let mut needles = Vec::new();
         for (number, share) in keys.shares.iter().enumerate() {
             let raw = STANDARD.decode(share).expect("a share is base64");
-            let hex: String = raw.iter().map(|byte| format!("{byte:02x}")).collect();
+            let hex = sops_tools::clock::hex(&raw);
             needles.push(Needle::tail_of(&format!("share {number}"), &raw));
             needles.push(Needle::tail_of(&format!("share {number} in base64"), share.as_bytes()));
             needles.push(Needle::tail_of(&format!("share {number} in hex"), hex.as_bytes()));

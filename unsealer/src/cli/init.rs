@@ -9,7 +9,7 @@ use unsealer::commands::init::{InitOrder, RootTokenWish, Way};
 pub(super) const EXAMPLES: &str = "\
 Examples:
   unsealer init --root-token-to root.age            the root token, sealed to the offline recipients
-  unsealer init --after-init requests.yaml          run requests with the root token once, then revoke it
+  unsealer init --after-init requests.json          run requests with the root token once, then revoke it
   unsealer init --vault main --shares 3 --threshold 2 --discard-root-token
   unsealer init --dry-run --discard-root-token
   unsealer init                                     on the host of an init that was cut off: finishes it

@@ -74,7 +74,7 @@ pub async fn run(setup: &Setup, order: &InitOrder) -> Result<(), Failure> {
 
 fn options(order: &InitOrder) -> Result<Options, Failure> {
     let root_token = match &order.root_token {
-        None => return Err(root_token_unsaid()),
+        None => flow::RootTokenWish::Unsaid,
         Some(RootTokenWish::Store) => flow::RootTokenWish::ToStore,
         Some(RootTokenWish::File(path)) => flow::RootTokenWish::ToFile(path.clone()),
         Some(RootTokenWish::Discard) => flow::RootTokenWish::Discard,
@@ -109,11 +109,6 @@ fn requests(path: &Path) -> Result<Vec<after::Request>, Failure> {
     after::parse(&text).map_err(fault)
 }
 
-fn root_token_unsaid() -> Failure {
-    Failure::new(ExitStatus::Usage, "root-token", "say what becomes of the root token")
-        .hint("one of --root-token-to FILE|store, --after-init FILE, --discard-root-token; on OpenBao a lost root token cannot be made again")
-}
-
 fn text(report: &Report) -> String {
     let mut lines: Vec<String> = Vec::new();
     if report.dry_run {
@@ -131,7 +126,9 @@ fn text(report: &Report) -> String {
             lines.push(format!("root token: sealed to the offline recipients, in the store as {path}"));
         }
         Some(Fate::NotAtHand) => lines.push("root token: never revoked, and nobody has it".to_owned()),
-        None => {}
+        None => lines.push(
+            "root token: not touched by this run; where an init was cut off, it lies in the sealed copy of the host that began".to_owned(),
+        ),
     }
     lines.push("next: `unsealer run` keeps it open; `unsealer status` says whether it would open again".to_owned());
     lines.join("\n")

@@ -137,9 +137,11 @@ pub fn decide(facts: &Facts<'_>, wish: &Wish) -> Result<Step, Failure> {
 /// A sealed copy of this host whose intent the store has lost, or has closed with nothing stored.
 fn unknown_copy(facts: &Facts<'_>) -> Option<u32> {
     let stored = facts.view.candidates.iter().any(|one| one.standing != Standing::NotAuthentic);
-    facts.copies.iter().copied().rfind(|number| {
-        !stored && facts.view.intents.iter().all(|intent| intent.number != *number || intent.closed)
-    })
+    facts
+        .copies
+        .iter()
+        .copied()
+        .rfind(|number| !stored && facts.view.intents.iter().all(|intent| intent.number != *number || intent.closed))
 }
 
 fn copy_unknown_to_store(facts: &Facts<'_>, copy: u32) -> Failure {

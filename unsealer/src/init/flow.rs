@@ -118,8 +118,14 @@ impl<'a> Init<'a> {
         let copy = self.options.publish.as_deref().map(|path| self.read_copy(path)).transpose()?;
         let wish = Wish { publish: copy.as_ref().map(|copy| copy.intent), ..self.options.wish.clone() };
         let local = |intent: &Intent| self.records.record(intent.number, &intent.host);
-        let facts = Facts { vault: self.session.name.as_str(), view: &view, nodes: &nodes, local: &local };
+        let copies = self.records.copies().map_err(|error| unreadable_state_dir(&error))?;
+        let vault = self.session.name.as_str();
+        let facts = Facts { vault, view: &view, nodes: &nodes, local: &local, copies: &copies };
         let step = decision::decide(&facts, &wish)?;
+        let sends = matches!(step, Step::Begin { .. } | Step::SendUnder(_));
+        if sends && matches!(self.options.root_token, RootTokenWish::Unsaid) {
+            return Err(token::unsaid());
+        }
         let steps = self.steps(&step, &view);
         if self.options.dry_run {
             return Ok(self.report(None, steps, None));
@@ -252,4 +258,10 @@ fn numbers_used_up() -> Failure {
 /// A server makes at most 255 shares.
 fn count(shares: &[Share]) -> u8 {
     u8::try_from(shares.len()).unwrap_or(u8::MAX)
+}
+
+fn unreadable_state_dir(error: &std::io::Error) -> Failure {
+    Failure::new(ExitStatus::Unavailable, "state-dir", "stateDir could not be looked at: a sealed copy may lie in it")
+        .cause(error)
+        .hint("make it readable for this user, then run init again; nothing was changed")
 }

@@ -190,8 +190,8 @@ impl LocalRecords {
         let mut copies = Vec::new();
         for entry in entries {
             let name = entry?.file_name();
-            let number = name.to_str().and_then(|name| name.strip_prefix("init-")?.strip_suffix(".sealed.json")?.parse().ok());
-            copies.extend(number);
+            let number = name.to_str().and_then(|name| name.strip_prefix("init-")?.strip_suffix(".sealed.json"));
+            copies.extend(number.and_then(|number| number.parse::<u32>().ok()));
         }
         copies.sort_unstable();
         Ok(copies)

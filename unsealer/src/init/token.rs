@@ -22,6 +22,8 @@ const LEADS_WITHIN: Duration = Duration::from_secs(20);
 
 /// What the person asked for. One of these must be chosen: on OpenBao a lost root token cannot be made again.
 pub enum RootTokenWish {
+    /// Nothing was said: enough to finish an init that has no token left to see to.
+    Unsaid,
     /// Revoked while it is at hand, kept nowhere.
     Discard,
     /// Sealed to the offline recipients, into a file that must not exist yet.
@@ -87,6 +89,7 @@ impl Task<'_> {
     /// When a file, the store or the server does not take it; the sealed copy stays, so a re-run is safe.
     pub(super) async fn run(&self, token: Option<&Token>, sealed: Option<&[u8]>) -> Result<Fate, Failure> {
         match self.wish {
+            RootTokenWish::Unsaid => Err(unsaid()),
             RootTokenWish::Discard => match token {
                 Some(token) => self.revoke(token).await,
                 None => Ok(Fate::NotAtHand),
@@ -214,6 +217,13 @@ pub(super) fn identity(path: &Path) -> Result<Identities, Failure> {
             .cause(error)
             .hint("name the offline identity's file, as age-keygen writes it")
     })
+}
+
+/// Nobody said what becomes of the root token.
+pub(super) fn unsaid() -> Failure {
+    Failure::new(ExitStatus::Usage, "root-token", "say what becomes of the root token").hint(
+        "run the same command with one of --root-token-to FILE|store, --after-init FILE, --discard-root-token; on OpenBao a lost root token cannot be made again",
+    )
 }
 
 fn identity_wanted() -> Failure {

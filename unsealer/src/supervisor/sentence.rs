@@ -110,7 +110,7 @@ pub(super) fn empty(facts: &Facts, raft: bool) -> (Condition, Words) {
     }
     let words = with(
         "the server says it was never initialised, and nothing is stored for it",
-        format!("to begin, run `unsealer init {}`; a raft follower waits for its leader instead", facts.vault),
+        format!("to begin, run `unsealer init --vault {}`; a raft follower waits for its leader instead", facts.vault),
     );
     (Condition::Uninitialised, words)
 }
@@ -130,7 +130,7 @@ fn not_restored(facts: &Facts, view: &StoreView, raft: bool) -> Words {
             "{what} is stored{host}, and the server says it was never initialised: its volume was not restored{follower}"
         ),
         format!(
-            "restore the volume, or run `unsealer snapshot restore`; only to begin anew on purpose `unsealer init --begin-anew {}`",
+            "restore the volume or a raft snapshot; only to begin anew on purpose `unsealer init --begin-anew {}`",
             facts.vault
         ),
     )
@@ -155,11 +155,10 @@ fn intent_on_sealed(intent: &Intent) -> Words {
     with(
         format!("{}, no bundle is stored, and the server is initialised", what(intent)),
         format!(
-            "on {host} run `unsealer init --publish {copy}`; only where that file is lost, so that nobody ever had a share of \
-             this Vault, empty its storage and run `unsealer init --continue {number}`",
+            "on {host} run `unsealer init` (its sealed copy is {copy}): it looks anew, publishes the copy, or says what to do; \
+             empty nothing on this line's word",
             host = intent.host,
-            copy = intent.local_copy,
-            number = intent.number
+            copy = intent.local_copy
         ),
     )
 }
@@ -170,10 +169,7 @@ pub(super) fn broken_init(facts: &Facts) -> Words {
     match intent {
         Some(intent) => with(
             format!("{message}; {}", what(intent)),
-            format!(
-                "nobody ever opened it, so it holds no data: empty its storage and run `unsealer init --continue {}`",
-                intent.number
-            ),
+            format!("run `unsealer init` on host {}: it looks anew and says what to do", intent.host),
         ),
         None => with(message, "restore its volume or a snapshot; `unsealer doctor` says what is stored"),
     }
@@ -184,20 +180,20 @@ pub(super) fn held(facts: &Facts, inferred: Option<&InferredHold>) -> Option<Wor
     if let Some(hold) = stored {
         return Some(with(
             format!("held since {} by {}: {}", hold.at, hold.host, hold.reason),
-            format!("`unsealer release {}` ends the hold", facts.vault),
+            format!("`unsealer release --all --vault {}` ends the hold", facts.vault),
         ));
     }
     if let Some(hold) = &facts.local_hold {
         return Some(with(
             format!("held since {} by a file on this host: {}", hold.at, hold.reason),
-            format!("`unsealer release --local {}` on this host ends the hold", facts.vault),
+            format!("`unsealer release --local --vault {}` on this host ends the hold", facts.vault),
         ));
     }
     inferred.map(|hold| {
         with(
             format!("it was sealed while open, seen at {}: taken as meant, nothing is sent", hold.at),
             format!(
-                "`unsealer release {0}`, or `release --local {0}` on this host, ends the hold; `unsealer unseal --despite-hold {0}` \
+                "`unsealer release --local --vault {0}` on this host ends the hold; `unsealer unseal --despite-hold --vault {0}` \
                  opens it at once",
                 facts.vault
             ),
@@ -229,7 +225,7 @@ pub(super) fn undecided(generations: &[Generation]) -> Words {
             "a joining raft node; generation {} is neither proven nor abandoned, so nothing is sent",
             list(generations)
         ),
-        "run `unsealer drill` against the active node: it decides which generation is right",
+        "prove which generation is right: `unsealer import` the shares that open the active node",
     )
 }
 
@@ -250,7 +246,7 @@ pub(super) fn nothing_to_send(facts: &Facts, view: &StoreView, seal: &SealStatus
         let words = with(
             format!("no bundle is stored for {}", facts.vault),
             format!(
-                "`unsealer import {}` takes shares over; check the Vault's name and the store's prefix",
+                "`unsealer import --vault {}` takes shares over; check the Vault's name and the store's prefix",
                 facts.vault
             ),
         );
@@ -307,8 +303,8 @@ pub(super) fn trouble(condition: Condition, detail: &str) -> Words {
              `unsealer store verify` reads everything, `unsealer import` takes newer shares over",
         ),
         Condition::BrokenRotation => Some(
-            "a rotation died in its commit: do not restart or seal other nodes; run `unsealer heal`, or restore the raft snapshot \
-             taken before the commit",
+            "a rotation died in its commit: do not restart or seal other nodes; restore the raft snapshot taken before \
+             the commit",
         ),
         _ => None,
     };
@@ -318,7 +314,7 @@ pub(super) fn trouble(condition: Condition, detail: &str) -> Words {
 pub(super) fn wedged() -> Words {
     with(
         "seal-status hangs while the server runs: wrong shares wedged it while it was joining",
-        "restart this server's process; then run `unsealer drill` before it is opened",
+        "restart this server's process, and prove which generation is right (`unsealer import`) before it is opened",
     )
 }
 
