@@ -124,7 +124,9 @@ async fn from_down_over_empty_and_an_open_intent_to_open() {
     store.intent().await;
     assert!(next_step(&shows(&daemon, 0, "intent-open").await).contains("--continue 1"));
     let keys = server.api().init(5, 3).await;
-    daemon.until(LIMIT, "the way out of an initialised server", |status| next_step(status).contains("publishes the copy")).await;
+    daemon
+        .until(LIMIT, "the way out of an initialised server", |status| next_step(status).contains("publishes the copy"))
+        .await;
     assert!(server.api().sealed().await);
     store.stage(1, &shares(&keys)).await;
     shows(&daemon, 0, "unsealing").await;
