@@ -148,3 +148,19 @@ async fn what_did_not_change_is_not_read_again() {
     assert_eq!(store.reads.swap(0, Ordering::Relaxed), 1);
     assert_eq!(derive(&vault(), &third, &world.keys, &Contents::default()), world.view(&Contents::default()));
 }
+
+#[tokio::test]
+async fn what_the_store_would_not_give_is_told_and_never_taken_for_absent() {
+    let world = world();
+    let count = world.contents.objects.len();
+    for failing in 0..count {
+        let store = stored(&world);
+        // All reads before it go through.
+        store.inject(Operation::Get, std::iter::repeat_n(Fault::None, failing).chain([Fault::Denied]));
+        let contents = loaded(&store, &world, None).await;
+        let view = derive(&vault(), &contents, &world.keys, &Contents::default());
+        assert_eq!(view.unread.len(), 1, "read {failing}");
+        let cached = derive(&vault(), &contents, &world.keys, &world.contents);
+        assert!(cached.unread.is_empty(), "the cache holds it");
+    }
+}

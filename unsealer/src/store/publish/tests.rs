@@ -161,6 +161,15 @@ async fn other_shares_never_take_a_number_that_is_in_use() {
 }
 
 #[tokio::test]
+async fn a_strangers_manifest_takes_the_number_and_the_next_one_is_as_good() {
+    let (site, store) = (Site::new(), MemoryStore::new());
+    store.put("vaults/vault/generations/1/manifest.1.json", b"rubbish".to_vec());
+    let taken = site.stage(&store, 1, &shares(1)).await;
+    assert!(matches!(taken, Err(PublishError::Taken { .. })), "a stranger must not stop init for ever");
+    assert_eq!(site.stage(&store, 2, &shares(1)).await.ok().unwrap().opened.len(), 1);
+}
+
+#[tokio::test]
 async fn of_sixteen_stagers_of_one_generation_exactly_one_wins() {
     let (site, store) = (Site::new(), MemoryStore::new());
     let all: Vec<Vec<Share>> = (1..=16).map(shares).collect();
