@@ -5,7 +5,6 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use restore::objects::ReadObjects;
-use restore::objects::location::{Checksums, S3Location, StoreLocation};
 use sops_tools::custody::{Identities, StoreKeys};
 use sops_tools::secret::Share;
 use tokio::sync::{Mutex, watch};
@@ -169,26 +168,10 @@ impl Custody for Keyring {
 
 /// Makes the object store that the settings name; its files (keys, CA) are read each time.
 pub fn maker(settings: &StoreSettings) -> MakeStore {
-    let location = location(settings);
+    let location = crate::session::location(settings);
     Arc::new(move || {
         location
             .open_read_only()
             .map_err(|faults| faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
     })
-}
-
-fn location(settings: &StoreSettings) -> StoreLocation {
-    match settings {
-        StoreSettings::Directory(folder) => StoreLocation::Directory(folder.clone()),
-        StoreSettings::S3(s3) => StoreLocation::S3(Box::new(S3Location {
-            bucket: s3.bucket.clone(),
-            prefix: s3.prefix.clone(),
-            endpoint: s3.endpoint.clone(),
-            region: s3.region.clone(),
-            access_key_file: s3.access_key_file.clone(),
-            secret_key_file: s3.secret_key_file.clone(),
-            ca_file: s3.ca_file.clone(),
-            checksums: Checksums::default(),
-        })),
-    }
 }
