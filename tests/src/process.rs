@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
 use std::sync::mpsc::{Sender, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -14,6 +14,9 @@ use crate::wait;
 
 /// Lines of a child's log that a failed test shows.
 const SHOWN: usize = 40;
+
+/// Longest time a stopped process may take until its last thread stands still, on a loaded machine.
+const FREEZE_LIMIT: Duration = Duration::from_secs(10);
 
 /// What to start.
 #[derive(Debug)]
@@ -117,6 +120,18 @@ fn starter() -> &'static Sender<Order> {
     })
 }
 
+/// How many threads below `folder` (`/proc/PID/task`) have not stopped. The state is the first letter after the name, which
+/// stands in parentheses and may hold anything. A thread that ends meanwhile does not run.
+fn running_threads(folder: &Path) -> usize {
+    let threads = std::fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let runs = |thread: &std::fs::DirEntry| {
+        let Ok(stat) = std::fs::read_to_string(thread.path().join("stat")) else { return false };
+        let state = stat.rsplit_once(") ").and_then(|(_, fields)| fields.chars().next());
+        !matches!(state, Some('T' | 't' | 'Z' | 'X'))
+    };
+    threads.flatten().filter(runs).count()
+}
+
 fn append(path: &Path) -> File {
     File::options().create(true).append(true).open(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
@@ -173,9 +188,23 @@ impl Process {
         wait::for_some(limit, &what, async || self.ended().ok_or_else(|| "it runs".to_owned())).await
     }
 
-    /// Freezes it: it keeps its sockets and answers nothing.
+    /// Freezes it: it keeps its sockets and answers nothing. The signal is not obeyed yet when `kill` returns, so this waits
+    /// until every thread has stopped.
+    ///
+    /// # Panics
+    /// Where one still runs after [`FREEZE_LIMIT`].
     pub fn freeze(&mut self) {
         self.signal(Signal::STOP);
+        let threads = format!("/proc/{}/task", self.pid());
+        let limit = Instant::now() + FREEZE_LIMIT;
+        loop {
+            let running = running_threads(Path::new(&threads));
+            if running == 0 {
+                return;
+            }
+            assert!(Instant::now() < limit, "{}: {running} threads run after SIGSTOP", self.name);
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 
     /// Lets it go on after [`Process::freeze`].
