@@ -10,6 +10,7 @@
     reason = "a trial that breaks has failed; counts are shown"
 )]
 
+mod anew;
 mod bed;
 mod daemon;
 mod faults;

@@ -83,6 +83,7 @@ fn start_vault(
         clock: Arc::clone(&around.clock),
         entropy: Arc::clone(&around.entropy),
         cache_dir: around.cache_dir.clone(),
+        local_faults: local::Faults::default(),
     };
     lifecycle.spawn(format!("store of {}", vault.name), Box::pin(stocktaker.keep(lifecycle.soft())));
     let peers = Arc::new(vault.peers);

@@ -44,6 +44,6 @@ pub mod reading;
 pub mod records;
 pub mod resign;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 pub mod verify;
 pub mod view;

@@ -1,6 +1,6 @@
 //! Tables of the documentation that the code knows better: equal, or the test prints what belongs there.
 
-#![expect(clippy::expect_used, reason = "a page that is not there fails the test")]
+#![expect(clippy::expect_used, clippy::panic, reason = "a page or a source that cannot be read fails the test")]
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -8,6 +8,9 @@ use std::path::Path;
 use unsealer::error::STATUSES;
 use unsealer::settings::variables::{Form, OVERRIDES};
 use unsealer::settings::{DEFAULT_LISTEN, DEFAULT_REGION};
+
+#[path = "docs/classes.rs"]
+mod classes;
 
 fn page(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(name);

@@ -12,7 +12,8 @@ Examples:
   unsealer init --after-init requests.json          run requests with the root token once, then revoke it
   unsealer init --vault main --shares 3 --threshold 2 --discard-root-token
   unsealer init --dry-run --discard-root-token
-  unsealer init                                     on the host of an init that was cut off: finishes it
+
+The same command again, on the same host, finishes an init that was cut off; --after-init then needs --identity.
 
 One of --root-token-to, --after-init and --discard-root-token must be chosen before a new Vault is made: on OpenBao a lost
 root token cannot be made again.";

@@ -6,6 +6,8 @@ use unsealer::settings::variables::OVERRIDES;
 use super::*;
 use unsealer::commands::init::{RootTokenWish, Way};
 
+mod told;
+
 fn order(line: &str) -> Order {
     Cli::try_parse_from(line.split(' ')).unwrap().into_order().unwrap().1
 }

@@ -125,10 +125,14 @@ fn text(report: &Report) -> String {
         Some(Fate::Store(path)) => {
             lines.push(format!("root token: sealed to the offline recipients, in the store as {path}"));
         }
-        Some(Fate::NotAtHand) => lines.push("root token: never revoked, and nobody has it".to_owned()),
-        None => lines.push(
-            "root token: not touched by this run; where an init was cut off, it lies in the sealed copy of the host that began".to_owned(),
+        Some(Fate::NotAtHand) => lines.push(
+            "root token: not at hand in clear, so not revoked; this host keeps no copy of it any more".to_owned(),
         ),
+        Some(Fate::LeftBehind(place)) => {
+            let line = format!("root token: not revoked; sealed to the offline recipients it may still lie in {place}");
+            lines.push(line);
+        }
+        None => lines.push("root token: not touched, this init was done before".to_owned()),
     }
     lines.push("next: `unsealer run` keeps it open; `unsealer status` says whether it would open again".to_owned());
     lines.join("\n")

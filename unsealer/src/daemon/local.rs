@@ -34,6 +34,30 @@ pub struct LocalFault {
     pub problem: String,
 }
 
+/// What a reading says that the one before did not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum News {
+    /// The file cannot be read, or for another reason than before.
+    Fault(LocalFault),
+    /// It can be read again.
+    Over,
+}
+
+/// Remembers the last fault of a file that is read every other second, so that each is told once and none is forgotten.
+#[derive(Debug, Default)]
+pub struct Faults(Option<LocalFault>);
+
+impl Faults {
+    /// Notes how a reading went; gives what is new.
+    pub fn note(&mut self, fault: Option<LocalFault>) -> Option<News> {
+        if self.0 == fault {
+            return None;
+        }
+        self.0.clone_from(&fault);
+        Some(fault.map_or(News::Over, News::Fault))
+    }
+}
+
 fn folder(cache_dir: &Path) -> PathBuf {
     cache_dir.join("local")
 }
@@ -140,6 +164,18 @@ mod tests {
         keep_inferred(&file, None).unwrap();
         keep_inferred(&file, None).unwrap();
         assert_eq!(inferred(&file).unwrap(), None);
+    }
+
+    #[test]
+    fn a_fault_is_told_once_and_again_when_it_changes_or_comes_back() {
+        let fault = |problem: &str| LocalFault { path: "local/main.json".into(), problem: problem.to_owned() };
+        let mut faults = Faults::default();
+        let said: Vec<Option<News>> =
+            [None, Some("cut"), Some("cut"), Some("cut"), Some("denied"), None, None, Some("cut")]
+                .map(|problem| faults.note(problem.map(fault)))
+                .into();
+        let new = |problem| Some(News::Fault(fault(problem)));
+        assert_eq!(said, [None, new("cut"), None, None, new("denied"), Some(News::Over), None, new("cut")]);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::board::{Board, StoreReport, VaultBoard, bundle_line};
-use super::local::{self, LocalWord};
+use super::local::{self, Faults, LocalWord, News};
 use crate::opener::Custody;
 use crate::status::{Condition, GenerationStatus};
 use crate::store::view::{Candidate, Standing, StoreView};
@@ -66,6 +66,7 @@ pub(super) struct Stocktaker {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) entropy: Arc<dyn Entropy>,
     pub(super) cache_dir: Option<PathBuf>,
+    pub(super) local_faults: Faults,
 }
 
 enum Due {
@@ -156,16 +157,22 @@ impl Stocktaker {
         self.vault().known.send_if_modified(change);
     }
 
-    fn hear_local(&self) {
+    fn hear_local(&mut self) {
         let Some(cache_dir) = &self.cache_dir else { return };
-        let (hold, release) = match local::heard(cache_dir, &self.vault().name) {
+        let heard = local::heard(cache_dir, &self.vault().name);
+        let vault = &self.board.vaults[self.vault].name;
+        match self.local_faults.note(heard.as_ref().err().cloned()) {
+            Some(News::Fault(fault)) => {
+                tracing::warn!(vault, %fault, "the local hold file cannot be read; what was known of it stays");
+            }
+            Some(News::Over) => tracing::info!(vault, "the local hold file can be read again"),
+            None => {}
+        }
+        let (hold, release) = match heard {
             Ok(Some(LocalWord::Hold(hold))) => (Some(hold), None),
             Ok(Some(LocalWord::Release(at))) => (None, Some(at)),
             Ok(None) => (None, None),
-            Err(fault) => {
-                tracing::warn!(vault = self.vault().name, %fault, "the local hold file cannot be read; what was known of it stays");
-                return;
-            }
+            Err(_) => return,
         };
         self.known(|facts| {
             let changed = facts.local_hold != hold || facts.local_release != release;

@@ -116,7 +116,11 @@ impl<'a> Init<'a> {
         let view = self.session.look(self.store).await?;
         let nodes = self.look_at_servers().await;
         let copy = self.options.publish.as_deref().map(|path| self.read_copy(path)).transpose()?;
-        let wish = Wish { publish: copy.as_ref().map(|copy| copy.intent), ..self.options.wish.clone() };
+        let wish = Wish {
+            publish: copy.as_ref().map(|copy| copy.intent),
+            discard_root_token: matches!(self.options.root_token, RootTokenWish::Discard),
+            ..self.options.wish.clone()
+        };
         let local = |intent: &Intent| self.records.record(intent.number, &intent.host);
         let copies = self.records.copies().map_err(|error| unreadable_state_dir(&error))?;
         let vault = self.session.name.as_str();
@@ -142,19 +146,14 @@ impl<'a> Init<'a> {
     ) -> Result<(Generation, Option<Fate>), Failure> {
         match step {
             Step::NothingToDo(generation) => Ok((generation, None)),
-            Step::Begin { abandon, close } => {
-                self.give_up(&abandon, &close).await?;
+            Step::Begin { give_up } => {
+                self.give_up(&give_up).await?;
                 let intent = self.begin(view).await?;
                 self.send(intent, view).await
             }
             Step::SendUnder(intent) => self.send(intent, view).await,
-            Step::Publish(intent) => {
-                let copy = match copy {
-                    Some(copy) => copy,
-                    None => self.read_copy(&self.records.copy_path(intent))?,
-                };
-                self.resume(&copy, view).await
-            }
+            Step::Publish(intent) => self.resume(&self.copy_of(intent, copy)?, view).await,
+            Step::StoreCopy(intent) => self.store_copy(&self.copy_of(intent, copy)?, view).await,
             Step::Finish { intent, generation } => self.finish_stored(intent, generation, view).await,
         }
     }

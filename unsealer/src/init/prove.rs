@@ -12,6 +12,8 @@ use crate::vault::{DrillOutcome, Health, Node, SealStatus, VaultErrorKind};
 
 /// Longest wait for a server to say how many shares it wants, and to be open after the last one: a raft node elects itself first.
 const LONGEST: Duration = Duration::from_mins(1);
+/// Longest time in which a server that was started on its data says that it is uninitialised.
+const FINDS_WITHIN: Duration = Duration::from_secs(10);
 /// Time between two looks.
 const EVERY: Duration = Duration::from_millis(50);
 
@@ -93,6 +95,18 @@ async fn drill(node: &dyn Node, shares: &[Share], token: Option<&Token>, status:
 /// The status once the server says how many shares it wants: right after init it says 0 for a moment.
 async fn settled(node: &dyn Node) -> Result<SealStatus, Failure> {
     wait(node, "says how many shares it wants", |status| status.initialized && status.threshold > 0).await
+}
+
+/// Whether the server is initialised, or is so within [`FINDS_WITHIN`]. What could not be asked is left to the proof that follows.
+pub(super) async fn finds_its_data(node: &dyn Node) -> bool {
+    let deadline = Instant::now() + FINDS_WITHIN;
+    loop {
+        match node.seal_status().await {
+            Ok(status) if !status.initialized && Instant::now() < deadline => sleep(EVERY).await,
+            Ok(status) => return status.initialized,
+            Err(_) => return true,
+        }
+    }
 }
 
 /// The status once requests are served: an unsealed raft node answers 500 to them until its cluster has a leader.

@@ -15,7 +15,7 @@ use crate::store::bundle::digest;
 use crate::store::names::ObjectId;
 use crate::store::publish::Writer;
 use crate::store::view::Generation;
-use crate::vault::{Health, Node};
+use crate::vault::{Health, Node, VaultError, VaultErrorKind};
 
 /// Longest wait for a node to lead after it was opened: an election takes some seconds.
 const LEADS_WITHIN: Duration = Duration::from_secs(20);
@@ -44,8 +44,10 @@ pub enum Fate {
     File(String),
     /// Sealed into the store under this path.
     Store(String),
-    /// It was not at hand in clear any more: never revoked, and nobody has it.
+    /// It was not at hand in clear, so it was not revoked by this run.
     NotAtHand,
+    /// Not touched: where the sealed copy with it should lie.
+    LeftBehind(String),
 }
 
 /// Everything needed to do it.
@@ -113,14 +115,22 @@ impl Task<'_> {
         }
     }
 
+    /// Called when nothing is asked of the token any more. A root token may do everything, so where it is denied an earlier run
+    /// revoked it and was killed before it could close the intent, or the answer was lost.
     async fn revoke(&self, token: &Token) -> Result<Fate, Failure> {
         self.until_active().await;
-        self.node.revoke_self(token).await.map_err(|error| {
-            Failure::new(ExitStatus::Unavailable, "root-token-not-revoked", "the root token could not be revoked")
-                .cause(error)
-                .hint("run init again with --identity FILE of an offline recipient; the sealed copy still holds the token")
-        })?;
-        Ok(Fate::Revoked)
+        match self.node.revoke_self(token).await {
+            Err(error) if error.kind != VaultErrorKind::Denied => Err(Failure::new(
+                ExitStatus::Unavailable,
+                "root-token-not-revoked",
+                "the root token could not be revoked",
+            )
+            .cause(error)
+            .hint(
+                "run init again with --identity FILE of an offline recipient; the sealed copy still holds the token",
+            )),
+            _ => Ok(Fate::Revoked),
+        }
     }
 
     fn to_file(path: &Path, sealed: Option<&[u8]>) -> Result<Fate, Failure> {
@@ -166,24 +176,42 @@ impl Task<'_> {
         self.until_active().await;
         for (index, request) in requests.iter().enumerate().skip(done) {
             let answer = self.node.request(token, &request.method, &request.path, request.body.as_ref()).await;
-            let refused = |cause: String| {
-                Failure::new(
-                    ExitStatus::Refused,
-                    "after-init-request",
-                    format!("request {} of --after-init ({} {}) was not accepted", index + 1, request.method, request.path),
-                )
-                .cause(cause)
-                .hint("mend the file and run init again with --identity FILE of an offline recipient: it goes on with this request")
-            };
             match answer {
                 Ok(status) if (200..300).contains(&status) => {}
-                Ok(status) => return Err(refused(format!("the server answered {status}"))),
-                Err(error) => return Err(refused(error.to_string())),
+                Ok(status) => return Err(not_accepted(index, request, status)),
+                Err(error) => return Err(not_answered(index, request, &error)),
             }
             self.records.write_after_done(self.intent, index + 1).map_err(local)?;
         }
         Ok(())
     }
+}
+
+fn request_failed(status: ExitStatus, index: usize, request: &Request, what: &str) -> Failure {
+    let Request { method, path, .. } = request;
+    let problem = format!("request {} of --after-init ({method} {path}) {what}", index + 1);
+    Failure::new(status, "after-init-request", problem)
+}
+
+fn not_accepted(index: usize, request: &Request, status: u16) -> Failure {
+    let go_on =
+        "mend the file and run init again with --identity FILE of an offline recipient: it goes on with this request";
+    let hint = match status {
+        403 => format!(
+            "a root token may do everything: either it was revoked or has ended meanwhile, or the server allows this to nobody. {go_on}. Where the token is gone, finish without the rest: `unsealer init --discard-root-token`"
+        ),
+        _ => go_on.to_owned(),
+    };
+    request_failed(ExitStatus::Refused, index, request, "was not accepted")
+        .cause(format!("the server answered {status}"))
+        .hint(hint)
+}
+
+fn not_answered(index: usize, request: &Request, error: &VaultError) -> Failure {
+    let status = if error.kind == VaultErrorKind::TimedOut { ExitStatus::TimedOut } else { ExitStatus::Unavailable };
+    request_failed(status, index, request, "was not answered")
+        .cause(error)
+        .hint("run init again with --identity FILE of an offline recipient: it sends this request again and goes on")
 }
 
 /// Refuses early what could not be kept later.

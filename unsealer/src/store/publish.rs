@@ -64,7 +64,7 @@ impl Refusal {
     /// Stable word for JSON output.
     pub fn class(self) -> &'static str {
         match self {
-            Self::OtherStoreKey => "other-store-key",
+            Self::OtherStoreKey => "another-store-key",
             Self::RolledBack => "store-rolled-back",
             Self::ConditionsIgnored => "conditions-ignored",
             Self::NumbersUsedUp => "numbers-used-up",

@@ -3,6 +3,8 @@ use jiff::Timestamp;
 use super::*;
 use crate::vault::Product;
 
+mod anew;
+
 fn status(initialized: bool, sealed: bool) -> SealStatus {
     SealStatus {
         product: Product::OpenBao,
@@ -71,7 +73,7 @@ fn run(view: &StoreView, nodes: &[SeenNode], local: LocalRecord, wish: &Wish) ->
     })
 }
 
-const FRESH: Step = Step::Begin { abandon: Vec::new(), close: Vec::new() };
+const FRESH: Step = Step::Begin { give_up: Vec::new() };
 
 #[test]
 fn an_empty_store_and_an_uninitialised_server_begin() {
@@ -108,9 +110,10 @@ fn beginning_anew_wants_the_name_and_abandons_what_was_there() {
     assert_eq!(run(&stored, &empty, LocalRecord::None, &wish("mian")), Err("begin-anew-name"));
     assert_eq!(
         run(&stored, &empty, LocalRecord::None, &wish("main")),
-        Ok(Step::Begin { abandon: vec![Generation(4)], close: vec![3] })
+        Ok(Step::Begin { give_up: vec![GiveUp::Close(3), GiveUp::Abandon(Generation(4))] })
     );
-    assert_eq!(run(&stored, &[node(true, true)], LocalRecord::None, &wish("main")), Err("already-initialised"));
+    let closed = view(vec![candidate(4, Standing::Proven)], vec![intent(3, true)]);
+    assert_eq!(run(&closed, &[node(true, true)], LocalRecord::None, &wish("main")), Err("already-initialised"));
 }
 
 #[test]
@@ -129,9 +132,58 @@ fn an_open_intent_is_continued_by_itself_only_where_no_call_was_sent() {
 #[test]
 fn a_sealed_copy_on_this_host_is_published_whatever_the_server_says() {
     let open = view(vec![], vec![intent(1, false)]);
-    for nodes in [[node(false, true)], [node(true, true)], [node(true, false)]] {
-        assert_eq!(run(&open, &nodes, LocalRecord::SealedCopy, &Wish::default()), Ok(Step::Publish(1)));
+    let silent = SeenNode { address: "https://vault-1:8200".into(), seen: Seen::Unknown("timed out".into()) };
+    for node in [node(true, true), node(true, false), silent] {
+        assert_eq!(run(&open, &[node], LocalRecord::SealedCopy, &Wish::default()), Ok(Step::Publish(1)));
     }
+    // No server to prove it on: it is stored, and that is all.
+    let empty = [node(false, true)];
+    assert_eq!(run(&open, &empty, LocalRecord::SealedCopy, &Wish::default()), Ok(Step::StoreCopy(1)));
+    let publish = Wish { publish: Some(7), ..Wish::default() };
+    assert_eq!(run(&open, &empty, LocalRecord::None, &publish), Ok(Step::StoreCopy(7)));
+}
+
+#[test]
+fn what_was_begun_anew_and_cut_off_after_its_call_goes_on_with_the_same_command() {
+    let anew = Wish { begin_anew: Some("main".into()), ..Wish::default() };
+    let given_up = view(vec![candidate(1, Standing::Abandoned)], vec![intent(2, false)]);
+    let sealed = [node(true, true)];
+    assert_eq!(run(&given_up, &sealed, LocalRecord::SealedCopy, &anew), Ok(Step::Publish(2)));
+    let stored = view(vec![candidate(2, Standing::Staged)], vec![intent(2, false)]);
+    let done = Wish { discard_root_token: true, ..anew };
+    assert_eq!(
+        run(&stored, &sealed, LocalRecord::None, &done),
+        Ok(Step::Finish { intent: 2, generation: Generation(2) })
+    );
+}
+
+#[test]
+fn a_lost_answer_after_beginning_anew_speaks_of_emptying_only_after_all_that_was_given_up_was_tried() {
+    let hint = |view: &StoreView| {
+        let local = |_: &Intent| LocalRecord::CallSent;
+        let nodes = [node(true, true)];
+        let facts = Facts { vault: "main", view, nodes: &nodes, local: &local, copies: &[] };
+        let failure = decide(&facts, &Wish::default()).unwrap_err();
+        assert_eq!(failure.class, "bundle-unproven");
+        failure.hint.unwrap()
+    };
+    let begun = Intent { at: Timestamp::from_second(60).unwrap(), ..intent(2, false) };
+    let before = hint(&view(vec![candidate(1, Standing::Abandoned)], vec![begun.clone()]));
+    let (tried, emptied) = (before.find("`unsealer unseal`").unwrap(), before.find("empty its storage").unwrap());
+    assert!(tried < emptied && before.contains("--continue 2"), "{before}");
+    // One that was stored after this init began may be its own.
+    for standing in [Standing::Abandoned, Standing::NotAuthentic] {
+        let later = Candidate { created: Some(begun.at), ..candidate(1, standing) };
+        assert!(!hint(&view(vec![later], vec![begun.clone()])).contains("empty its storage"));
+    }
+}
+
+#[test]
+fn an_initialised_vault_with_nothing_but_given_up_bundles_is_not_said_to_have_none() {
+    let given_up = view(vec![candidate(1, Standing::Abandoned)], vec![intent(1, true)]);
+    let sealed = [node(true, true)];
+    assert_eq!(run(&given_up, &sealed, LocalRecord::None, &Wish::default()), Err("initialised-unproven"));
+    assert_eq!(run(&view(vec![], vec![]), &sealed, LocalRecord::None, &Wish::default()), Err("already-initialised"));
 }
 
 #[test]
@@ -144,12 +196,22 @@ fn a_lost_answer_speaks_of_emptying_only_while_the_server_is_sealed() {
 }
 
 #[test]
-fn a_stored_bundle_with_its_intent_open_is_finished_on_any_host() {
+fn a_stored_bundle_with_its_intent_open_is_finished_on_any_host_only_without_the_root_token() {
     let stored = view(vec![candidate(1, Standing::Staged)], vec![intent(1, false)]);
+    let sealed = [node(true, true)];
+    let without = Wish { discard_root_token: true, ..Wish::default() };
     assert_eq!(
-        run(&stored, &[node(true, true)], LocalRecord::None, &Wish::default()),
+        run(&stored, &sealed, LocalRecord::None, &without),
         Ok(Step::Finish { intent: 1, generation: Generation(1) })
     );
+    let local = |_: &Intent| LocalRecord::None;
+    let facts = Facts { vault: "main", view: &stored, nodes: &sealed, local: &local, copies: &[] };
+    let failure = decide(&facts, &Wish::default()).unwrap_err();
+    assert_eq!((failure.class, failure.status), ("root-token-elsewhere", ExitStatus::Refused));
+    let hint = failure.hint.unwrap();
+    for named in ["node-a", "/var/lib/unsealer/state/vault/init-1.sealed.json", "--discard-root-token"] {
+        assert!(hint.contains(named), "{named} is not in: {hint}");
+    }
 }
 
 #[test]

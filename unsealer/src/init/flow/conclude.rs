@@ -80,7 +80,7 @@ impl Init<'_> {
         }
     }
 
-    /// On any host: the bundle is stored, the intent open.
+    /// On any host: the bundle is stored, the intent open, and the root token not wanted.
     pub(super) async fn finish_stored(
         &self,
         intent: u32,
@@ -103,7 +103,9 @@ impl Init<'_> {
             self.proven(generation, &proof).await?;
         }
         self.close(intent, "finished on another host").await?;
-        Ok((generation, None))
+        let begun = view.intents.iter().find(|begun| begun.number == intent);
+        let left = begun.map_or_else(String::new, |begun| format!("{} on host {}", begun.local_copy, begun.host));
+        Ok((generation, Some(Fate::LeftBehind(left))))
     }
 
     pub(super) async fn proven(&self, generation: Generation, proof: &Proof) -> Result<(), Failure> {

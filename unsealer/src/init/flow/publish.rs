@@ -7,6 +7,7 @@ use sops_tools::secret::Share;
 
 use super::{Answer, Init, count, state_dir};
 use crate::init::local::SealedCopy;
+use crate::init::prove;
 use crate::init::token::{self, Fate};
 use crate::store::bundle::{self, BundleHead, Place};
 use crate::store::names::CustodianName;
@@ -14,6 +15,11 @@ use crate::store::publish::{PublishError, Staging};
 use crate::store::view::{Generation, Seal, StoreView};
 
 impl Init<'_> {
+    /// The copy that `--publish` named, or the one of this host.
+    pub(super) fn copy_of(&self, intent: u32, named: Option<SealedCopy>) -> Result<SealedCopy, Failure> {
+        named.map_or_else(|| self.read_copy(&self.records.copy_path(intent)), Ok)
+    }
+
     /// Opens a sealed copy and goes on from there.
     pub(super) async fn resume(
         &self,
@@ -24,6 +30,41 @@ impl Init<'_> {
         let generation = Generation(copy.generation);
         let generation = self.publish(copy.intent, generation, &shares, Some(view)).await?;
         self.conclude(copy.intent, generation, &shares).await
+    }
+
+    /// As [`resume`](Self::resume), where the server says that it is uninitialised: one that has just started says so until
+    /// it has found its data.
+    pub(super) async fn store_copy(
+        &self,
+        copy: &SealedCopy,
+        view: &StoreView,
+    ) -> Result<(Generation, Option<Fate>), Failure> {
+        let shares = self.open_copy(copy)?;
+        let generation = Generation(copy.generation);
+        let generation = self.publish(copy.intent, generation, &shares, Some(view)).await?;
+        if prove::finds_its_data(self.first_node()?).await {
+            return self.conclude(copy.intent, generation, &shares).await;
+        }
+        Err(self.initialised_no_more(copy, generation))
+    }
+
+    fn initialised_no_more(&self, copy: &SealedCopy, generation: Generation) -> Failure {
+        let file = match &self.options.publish {
+            Some(path) => path.display().to_string(),
+            None => self.records.copy_path(copy.intent).display().to_string(),
+        };
+        let vault = self.session.name.as_str();
+        Failure::new(
+            ExitStatus::Refused,
+            "initialised-no-more",
+            format!(
+                "{vault}: the shares that Vault gave at {} (intent {}, sealed copy {file}) are stored as generation {generation}, and now Vault is uninitialised: the storage they open is not there",
+                copy.created, copy.intent
+            ),
+        )
+        .hint(format!(
+            "bring that storage back (mount or restore the volume), start Vault on it and run init again: it goes on from the sealed copy. If it was given up on purpose: `unsealer init --begin-anew {vault}`; the sealed copy and generation {generation} are kept"
+        ))
     }
 
     pub(super) fn open_copy(&self, copy: &SealedCopy) -> Result<Answer, Failure> {

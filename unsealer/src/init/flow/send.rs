@@ -3,6 +3,7 @@
 use sops_tools::report::{ExitStatus, Failure};
 
 use super::{Answer, Init, LAST_NUMBER, keep, numbers_used_up, state_dir};
+use crate::init::decision::GiveUp;
 use crate::init::token::{self, Fate};
 use crate::session::host;
 use crate::store::names::MarkKind;
@@ -12,14 +13,17 @@ use crate::store::view::{Generation, StoreView};
 use crate::vault::{InitAnswer, Node, VaultErrorKind};
 
 impl Init<'_> {
-    pub(super) async fn give_up(&self, abandon: &[Generation], close: &[u32]) -> Result<(), Failure> {
-        for generation in abandon {
-            let mark = Self::mark("begin-anew", None);
-            let done = self.writer().mark(*generation, MarkKind::Abandoned, mark).await;
-            done.map_err(|error| self.not_stored(&error, "abandoned mark"))?;
-        }
-        for intent in close {
-            self.close(*intent, "begun anew").await?;
+    /// In the order given: [`decision`](crate::init::decision) knows what each prefix of it leads to.
+    pub(super) async fn give_up(&self, writes: &[GiveUp]) -> Result<(), Failure> {
+        for write in writes {
+            match write {
+                GiveUp::Close(intent) => self.close(*intent, "begun anew").await?,
+                GiveUp::Abandon(generation) => {
+                    let mark = Self::mark("begin-anew", None);
+                    let done = self.writer().mark(*generation, MarkKind::Abandoned, mark).await;
+                    done.map_err(|error| self.not_stored(&error, "abandoned mark"))?;
+                }
+            }
         }
         Ok(())
     }

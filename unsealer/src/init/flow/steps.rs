@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::Init;
-use crate::init::decision::Step;
+use crate::init::decision::{GiveUp, Step};
 use crate::store::view::StoreView;
 use crate::vault::Node as _;
 
@@ -14,9 +14,11 @@ impl Init<'_> {
             Step::NothingToDo(generation) => {
                 steps.push(format!("nothing: generation {generation} is stored, proven and closed"));
             }
-            Step::Begin { abandon, close } => {
-                steps.extend(abandon.iter().map(|generation| format!("mark generation {generation} abandoned")));
-                steps.extend(close.iter().map(|intent| format!("close intent {intent}")));
+            Step::Begin { give_up } => {
+                steps.extend(give_up.iter().map(|write| match write {
+                    GiveUp::Close(intent) => format!("close intent {intent}"),
+                    GiveUp::Abandon(generation) => format!("mark generation {generation} abandoned"),
+                }));
                 steps.push(format!("write intent {}", view.next_intent.unwrap_or_default()));
                 steps.extend(self.sending_steps(view));
             }
@@ -27,6 +29,10 @@ impl Init<'_> {
             Step::Publish(intent) => {
                 steps.push(format!("open the sealed copy of intent {intent}, store it, read it back, compare"));
                 steps.extend(Self::closing_steps());
+            }
+            Step::StoreCopy(intent) => {
+                steps.push(format!("open the sealed copy of intent {intent}, store it, read it back, compare"));
+                steps.push("stop there, unless the server finds its data and is initialised then".to_owned());
             }
             Step::Finish { intent, generation } => {
                 steps.push(format!("open the stored generation {generation} of intent {intent}"));
