@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 use super::recipients::{Recipient, canonical};
 use crate::clock::Timestamp;
 use crate::files::{FileError, FileErrorKind, read_secret};
+use crate::secret::wiping_stack;
 
 /// Largest identity file read, 64 KiB: room for some hundred identities with comments.
 pub const IDENTITY_FILE_LIMIT: usize = 64 << 10;
@@ -115,15 +116,17 @@ impl Identities {
     /// Every fault of every file, at once. No path at all is no error but gives [`IdentityProblem::Empty`]
     /// with an empty path.
     pub fn load<P: AsRef<Path>>(paths: &[P]) -> Result<Self, IdentitiesError> {
-        let mut found = Vec::new();
-        let mut faults = Vec::new();
-        for path in paths.iter().map(AsRef::as_ref) {
-            match identity_files(path) {
-                Ok(files) => files.iter().for_each(|file| read_file(file, &mut found, &mut faults)),
-                Err(problem) => faults.push(IdentityFault { path: path.to_owned(), line: None, problem }),
+        wiping_stack(|| {
+            let mut found = Vec::new();
+            let mut faults = Vec::new();
+            for path in paths.iter().map(AsRef::as_ref) {
+                match identity_files(path) {
+                    Ok(files) => files.iter().for_each(|file| read_file(file, &mut found, &mut faults)),
+                    Err(problem) => faults.push(IdentityFault { path: path.to_owned(), line: None, problem }),
+                }
             }
-        }
-        Self::of(found, faults, Path::new(""))
+            Self::of(found, faults, Path::new(""))
+        })
     }
 
     /// Reads the text of one identity file; `path` only names it in errors.
@@ -131,10 +134,12 @@ impl Identities {
     /// # Errors
     /// Every faulty line, at once.
     pub fn parse(text: &[u8], path: &Path) -> Result<Self, IdentitiesError> {
-        let mut found = Vec::new();
-        let mut faults = Vec::new();
-        parse_file(text, path, &mut found, &mut faults);
-        Self::of(found, faults, path)
+        wiping_stack(|| {
+            let mut found = Vec::new();
+            let mut faults = Vec::new();
+            parse_file(text, path, &mut found, &mut faults);
+            Self::of(found, faults, path)
+        })
     }
 
     fn of(

@@ -3,12 +3,12 @@
 use std::io::{self, Read as _, Write as _};
 
 use age::armor::ArmoredReader;
-use age::{DecryptError, Decryptor, Encryptor};
+use age::{DecryptError, Decryptor, EncryptError, Encryptor};
 use zeroize::Zeroizing;
 
 use super::identities::Identities;
 use super::recipients::{Recipient, canonical};
-use crate::secret::Plaintext;
+use crate::secret::{Plaintext, wiping_stack};
 
 /// Largest sealed object that is opened or made, 64 KiB.
 ///
@@ -74,9 +74,7 @@ pub fn seal(plain: &Plaintext, recipients: &[Recipient]) -> Result<Vec<u8>, Seal
     if recipients.is_empty() {
         return Err(SealError::NoRecipients);
     }
-    let keys = recipients.iter().map(|recipient| recipient.key() as &dyn age::Recipient);
-    let encryptor = Encryptor::with_recipients(keys).map_err(|error| SealError::Age(error.to_string()))?;
-    let sealed = encrypt(encryptor, plain).map_err(|error| SealError::Age(error.to_string()))?;
+    let sealed = wiping_stack(|| encrypt(&recipients, plain)).map_err(|error| SealError::Age(error.to_string()))?;
     if sealed.len() > SEALED_LIMIT {
         return Err(SealError::TooLarge(sealed.len()));
     }
@@ -86,10 +84,11 @@ pub fn seal(plain: &Plaintext, recipients: &[Recipient]) -> Result<Vec<u8>, Seal
     Ok(sealed)
 }
 
-fn encrypt(encryptor: Encryptor, plain: &Plaintext) -> io::Result<Vec<u8>> {
-    let mut writer = encryptor.wrap_output(Vec::new())?;
+fn encrypt(recipients: &[Recipient], plain: &Plaintext) -> Result<Vec<u8>, EncryptError> {
+    let keys = recipients.iter().map(|recipient| recipient.key() as &dyn age::Recipient);
+    let mut writer = Encryptor::with_recipients(keys)?.wrap_output(Vec::new())?;
     writer.write_all(plain.expose())?;
-    writer.finish()
+    Ok(writer.finish()?)
 }
 
 /// Opens what [`seal`] or any age program made, binary or armored, with the first identity that fits.
@@ -107,10 +106,14 @@ pub fn open(sealed: &[u8], identities: &Identities) -> Result<Plaintext, OpenErr
     if has_crowded_header(&binary) {
         return Err(OpenError::CrowdedHeader);
     }
-    let decryptor = Decryptor::new_buffered(binary.as_slice()).map_err(|error| open_error(&error))?;
+    wiping_stack(|| decrypt(&binary, identities))
+}
+
+fn decrypt(binary: &[u8], identities: &Identities) -> Result<Plaintext, OpenError> {
+    let decryptor = Decryptor::new_buffered(binary).map_err(|error| open_error(&error))?;
     let mut reader = decryptor.decrypt(identities.keys()).map_err(|error| open_error(&error))?;
     // The plain bytes are fewer than the sealed ones, so this buffer never grows and leaves no copy.
-    let mut plain = Zeroizing::new(vec![0_u8; sealed.len()]);
+    let mut plain = Zeroizing::new(vec![0_u8; binary.len()]);
     let mut filled = 0;
     loop {
         match reader.read(&mut plain[filled..]) {

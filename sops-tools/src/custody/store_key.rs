@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::clock::{Entropy, hex};
 use crate::files::{FileError, read_secret};
+use crate::secret::wiping_stack;
 
 /// Largest store-key file read, 16 KiB: some two hundred keys.
 pub const STORE_KEY_FILE_LIMIT: usize = 16 << 10;
@@ -101,6 +102,10 @@ impl StoreKeys {
     /// # Errors
     /// All faulty lines at once; no key at all.
     pub fn parse(text: &[u8], path: &Path) -> Result<Self, StoreKeysError> {
+        wiping_stack(|| Self::parse_lines(text, path))
+    }
+
+    fn parse_lines(text: &[u8], path: &Path) -> Result<Self, StoreKeysError> {
         let mut keys: Vec<StoreKey> = Vec::new();
         let mut lines = Vec::new();
         for (index, line) in text.split(|&byte| byte == b'\n').enumerate() {

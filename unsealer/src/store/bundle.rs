@@ -7,7 +7,7 @@
 use jiff::Timestamp;
 use sops_tools::clock::hex;
 use sops_tools::custody::{Identities, OpenError, Recipient, SealError};
-use sops_tools::secret::Share;
+use sops_tools::secret::{Share, wiping_stack};
 
 use super::names::{CustodianName, VaultName};
 use super::records::{Manifest, ManifestCustodian};
@@ -84,8 +84,10 @@ pub struct Place {
 /// [`MakeError`] where the shares are no shares of one split, or sealing fails.
 pub fn make(head: &BundleHead, shares: &[&Share], recipients: &[Recipient]) -> Result<Vec<u8>, MakeError> {
     check_split(shares, head)?;
-    let plain = text::write(head, shares).ok_or(MakeError::TooLarge)?;
-    Ok(sops_tools::custody::seal(&plain, recipients)?)
+    wiping_stack(|| {
+        let plain = text::write(head, shares).ok_or(MakeError::TooLarge)?;
+        Ok(sops_tools::custody::seal(&plain, recipients)?)
+    })
 }
 
 /// Why shares cannot be sealed.
@@ -153,8 +155,10 @@ pub fn open(
         None => None,
         Some(manifest) => Some(entry_of(sealed, place, manifest)?),
     };
-    let plain = sops_tools::custody::open(sealed, identities).map_err(|fault| refused(&fault))?;
-    let opened = text::read(&plain)?;
+    let opened = wiping_stack(|| {
+        let plain = sops_tools::custody::open(sealed, identities).map_err(|fault| refused(&fault))?;
+        text::read(&plain)
+    })?;
     check_place(&opened.head, place)?;
     if let (Some(manifest), Some(entry)) = (manifest, entry) {
         check_manifest(&opened, manifest, entry)?;
