@@ -109,6 +109,7 @@ fn in_its_own_frame<T>(work: impl FnOnce() -> T) -> T {
 
 #[inline(never)]
 fn wipe_stack() {
+    #[expect(clippy::large_stack_arrays, reason = "the stack is what has to be overwritten")]
     let mut area = [0_u8; STACK_WIPED];
     // Written volatile, so it happens although nobody reads it.
     area.zeroize();

@@ -192,7 +192,7 @@ impl Process {
     /// until every thread has stopped.
     ///
     /// # Panics
-    /// Where one still runs after [`FREEZE_LIMIT`].
+    /// Where one still runs after the time allowed for it.
     pub fn freeze(&mut self) {
         self.signal(Signal::STOP);
         let threads = format!("/proc/{}/task", self.pid());
