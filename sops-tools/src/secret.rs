@@ -86,15 +86,15 @@ macro_rules! secret_text {
 secret_text!(Token);
 secret_text!(S3SecretKey);
 
-/// How much of the stack is wiped: what age, its ciphers and the JSON and bech32 readers use has less than half of it,
-/// in debug builds too.
+/// How much of the stack is wiped. Chosen generously, not measured; tests search the memory of debug and release programs
+/// for what would lie deeper.
 const STACK_WIPED: usize = 64 << 10;
 
 /// Runs `work`, then wipes the part of the stack that it used.
 ///
 /// The ciphers put the last block of a plaintext through a buffer on the stack and leave it there; a thread that waits
 /// for work afterwards keeps it for as long as it lives. The wiping allocator does not see the stack, so whatever opens
-/// or parses a secret runs in here. It takes some microseconds.
+/// or parses a secret runs in here.
 pub fn wiping_stack<T>(work: impl FnOnce() -> T) -> T {
     let result = in_its_own_frame(work);
     wipe_stack();

@@ -20,15 +20,19 @@ impl Init<'_> {
         named.map_or_else(|| self.read_copy(&self.records.copy_path(intent)), Ok)
     }
 
-    /// Opens a sealed copy and goes on from there.
+    async fn publish_copy(&self, copy: &SealedCopy, view: &StoreView) -> Result<(Answer, Generation), Failure> {
+        let answer = self.open_copy(copy)?;
+        let generation = self.publish(copy.intent, Generation(copy.generation), &answer, Some(view)).await?;
+        Ok((answer, generation))
+    }
+
+    /// Opens a sealed copy, stores what is in it, and goes on from there.
     pub(super) async fn resume(
         &self,
         copy: &SealedCopy,
         view: &StoreView,
     ) -> Result<(Generation, Option<Fate>), Failure> {
-        let shares = self.open_copy(copy)?;
-        let generation = Generation(copy.generation);
-        let generation = self.publish(copy.intent, generation, &shares, Some(view)).await?;
+        let (shares, generation) = self.publish_copy(copy, view).await?;
         self.conclude(copy.intent, generation, &shares).await
     }
 
@@ -39,9 +43,7 @@ impl Init<'_> {
         copy: &SealedCopy,
         view: &StoreView,
     ) -> Result<(Generation, Option<Fate>), Failure> {
-        let shares = self.open_copy(copy)?;
-        let generation = Generation(copy.generation);
-        let generation = self.publish(copy.intent, generation, &shares, Some(view)).await?;
+        let (shares, generation) = self.publish_copy(copy, view).await?;
         if prove::finds_its_data(self.first_node()?).await {
             return self.conclude(copy.intent, generation, &shares).await;
         }
