@@ -7,6 +7,7 @@
 //! Every call ends within a bounded time, every read has a size limit, and an [`ObjectError`] says by its
 //! [`ErrorKind`] whether the object is known to be absent or whether the store could not be asked.
 
+mod about;
 mod create;
 pub mod directory;
 mod error;
@@ -16,12 +17,17 @@ pub mod memory;
 mod path;
 mod retry;
 pub mod s3;
+mod survey;
+
+use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 
+pub use about::{About, Protection, Switch};
 pub use error::{ErrorKind, ObjectError};
 pub use path::{MAX_PATH_BYTES, ObjectPath, PathFault};
+pub use survey::{Bounds, Cut, Survey, Wanted};
 
 /// One line of a listing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,7 +77,29 @@ pub trait ReadObjects: Send + Sync {
     ///
     /// # Errors
     /// [`ErrorKind::TooLarge`] for more than `limit_entries`. A listing is whole or an error, never cut.
-    async fn list(&self, prefix: &str, limit_entries: usize) -> Result<Vec<Entry>, ObjectError>;
+    async fn list(&self, prefix: &str, limit_entries: usize) -> Result<Vec<Entry>, ObjectError> {
+        let bounds = Bounds { entries: limit_entries, names: u64::MAX, time: Duration::MAX };
+        let survey = self.survey(prefix, |_| true, bounds).await?;
+        match survey.cut {
+            None => Ok(survey.entries),
+            Some(cut) => {
+                let place = format!("{prefix:?} in {}", self.describe());
+                Err(ObjectError::new(ErrorKind::TooLarge, "list", place, cut.to_string()))
+            }
+        }
+    }
+
+    /// As [`list`](Self::list), of the names that `wanted` takes, within `bounds`: all others are counted. A survey that
+    /// reached a bound holds what was seen until then, and says so in [`Survey::cut`].
+    ///
+    /// # Errors
+    /// Where the store could not be asked. A bound that is reached is none.
+    async fn survey(&self, prefix: &str, wanted: Wanted, bounds: Bounds) -> Result<Survey, ObjectError>;
+
+    /// What the store says of itself: for check-ups, never for a decision. What cannot be asked is told as such.
+    async fn about(&self) -> About {
+        About::default()
+    }
 
     /// Where the objects are, for messages; holds no credentials.
     fn describe(&self) -> String;

@@ -2,14 +2,19 @@
 
 mod age;
 mod attack;
+mod bundles;
 mod custody;
 mod deploy;
+mod doctor;
+mod flood;
+mod full_disk;
 mod init;
 mod kills;
 mod layers;
 mod leaks;
 mod local_hold;
 mod object_access;
+mod object_limits;
 mod objects;
 mod prompt;
 mod proxy;
@@ -20,4 +25,5 @@ mod states;
 mod store;
 mod story;
 mod testbed;
+mod upkeep;
 mod vault_client;

@@ -6,7 +6,7 @@
 //! - [`site`]: keys, store and settings of one installation, and its commands; [`daemon`]: `unsealer run`
 //! - [`stub`]: says what a test wants and keeps what it was sent; [`memscan`], [`leak`]: secrets where none may be
 //! - [`assassin`]: kills a program at a moment that a proxy sees
-//! - [`process`], [`command`], [`bin`], [`tools`], [`ports`], [`workdir`], [`wait`], [`cert`]: what the others are built from
+//! - [`process`], [`command`], [`bin`], [`tools`], [`ports`], [`workdir`], [`disk`], [`wait`], [`cert`]: what the others are built from
 
 #![expect(clippy::expect_used, clippy::panic, reason = "harness: a fault in it fails the test")]
 #![expect(clippy::missing_panics_doc, reason = "every function here fails the test by a panic")]
@@ -17,6 +17,7 @@ pub mod bin;
 pub mod cert;
 pub mod command;
 pub mod daemon;
+pub mod disk;
 pub mod leak;
 pub mod memscan;
 pub mod ports;

@@ -70,8 +70,32 @@ impl Program {
     /// Runs in the network namespace of the process `pid`. To be called last: it takes arguments and variables as they are.
     #[must_use]
     pub fn in_network_of(self, pid: u32) -> Self {
+        self.in_namespace_of("--net", pid)
+    }
+
+    /// Sees the mounts of the process `pid`. To be called last, as [`Program::in_network_of`].
+    #[must_use]
+    pub fn in_mounts_of(self, pid: u32) -> Self {
+        self.in_namespace_of("--mount", pid)
+    }
+
+    fn in_namespace_of(self, kind: &str, pid: u32) -> Self {
         let mut command = Command::new("nsenter");
-        command.args(["--net", "--target", &pid.to_string(), "--"]).arg(self.command.get_program());
+        command.args([kind, "--target", &pid.to_string(), "--"]).arg(self.command.get_program());
+        command.args(self.command.get_args()).stdin(Stdio::null()).env_clear();
+        command.envs(self.command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        if let Some(folder) = self.command.get_current_dir() {
+            command.current_dir(folder);
+        }
+        Self { name: self.name, command }
+    }
+
+    /// Runs under this umask. To be called last, as [`Program::in_network_of`].
+    #[must_use]
+    pub fn under_umask(self, umask: u32) -> Self {
+        let script = format!("umask {umask:04o}; exec \"$@\"");
+        let mut command = Command::new("sh");
+        command.args(["-c", &script, "sh"]).arg(self.command.get_program());
         command.args(self.command.get_args()).stdin(Stdio::null()).env_clear();
         command.envs(self.command.get_envs().filter_map(|(name, value)| Some((name, value?))));
         if let Some(folder) = self.command.get_current_dir() {

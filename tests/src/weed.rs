@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use crate::cert::{Authority, ServerFiles};
 use crate::ports::Port;
 use crate::process::{Process, Program};
 use crate::s3::{Bucket, Credentials};
@@ -32,15 +33,27 @@ pub struct Weed {
     folder: Workdir,
     /// S3, master, volume, filer and administration.
     ports: [Port; 5],
+    /// Port and files of S3 over TLS, beside the plain one.
+    tls: Option<(Port, ServerFiles)>,
 }
 
 impl Weed {
     /// Starts one and waits until its bucket answers.
     pub async fn start() -> Self {
+        Self::start_with(None).await
+    }
+
+    /// As [`Weed::start`], and serves S3 over TLS as well, with a certificate of `authority`.
+    pub async fn start_with_tls(authority: &Authority) -> Self {
+        Self::start_with(Some(authority)).await
+    }
+
+    async fn start_with(authority: Option<&Authority>) -> Self {
         let folder = Workdir::new("weed");
         folder.folder("data");
         folder.write("s3.json", identities().to_string());
-        let mut weed = Self { process: None, folder, ports: std::array::from_fn(|_| Port::take()) };
+        let tls = authority.map(|authority| (Port::take(), authority.server_files(&folder)));
+        let mut weed = Self { process: None, folder, ports: std::array::from_fn(|_| Port::take()), tls };
         weed.start_again().await;
         weed
     }
@@ -48,6 +61,15 @@ impl Weed {
     /// Address of the S3 API.
     pub fn endpoint(&self) -> String {
         format!("http://{}", self.ports[0].address())
+    }
+
+    /// Address of the S3 API over TLS.
+    ///
+    /// # Panics
+    /// Where it was not started with TLS.
+    pub fn tls_endpoint(&self) -> String {
+        let (port, _) = self.tls.as_ref().expect("SeaweedFS was started with TLS");
+        format!("https://{}", port.address())
     }
 
     /// The port of the S3 API.
@@ -79,7 +101,7 @@ impl Weed {
     pub async fn start_again(&mut self) {
         assert!(self.process.is_none(), "SeaweedFS runs already");
         let [s3, master, volume, filer, admin] = &self.ports;
-        let program = Program::new("SeaweedFS", program("weed"))
+        let mut program = Program::new("SeaweedFS", program("weed"))
             .arg("mini")
             .arg(format!("-dir={}", self.folder.join("data").display()))
             .args(["-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-master.telemetry=false"])
@@ -92,6 +114,12 @@ impl Weed {
             .arg(format!("-s3.config={}", self.folder.join("s3.json").display()))
             .args(["-s3.autoCreateBucket=false", &format!("-bucket={BUCKET}")])
             .current_dir(self.folder.path());
+        if let Some((port, files)) = &self.tls {
+            program = program
+                .arg(format!("-s3.port.https={}", port.number()))
+                .arg(format!("-s3.cert.file={}", files.certificate.display()))
+                .arg(format!("-s3.key.file={}", files.key.display()));
+        }
         self.process = Some(program.start(&self.folder.join("weed.log")));
         let bucket = self.bucket(ADMIN);
         let process = self.process.as_mut().expect("just started");

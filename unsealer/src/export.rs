@@ -1,12 +1,15 @@
 //! Break glass: the shares in clear, opened by hand with an offline identity. Needs no store key and no server.
 
+pub mod trial;
+
 use restore::objects::{ObjectPath, ReadObjects};
 use sops_tools::custody::{Identities, SEALED_LIMIT, StoreKeys};
 use sops_tools::report::{ExitStatus, Failure};
 
-use crate::store::bundle::{self, OpenedBundle, Place};
+use crate::store::bundle::{self, BundleFault, OpenedBundle, Place};
 use crate::store::contents::Contents;
-use crate::store::load::{ENTRY_LIMIT, load};
+use crate::store::listing;
+use crate::store::load::load;
 use crate::store::names::{CustodianName, Name, VaultName};
 use crate::store::view::{Generation, Seal, derive};
 
@@ -30,7 +33,8 @@ impl Exported {
 /// Opens the bundles of `generation`; without one, of the current generation where `keys` tell it, else of the newest that opens.
 ///
 /// # Errors
-/// `Absent` where no bundle stands, `Integrity` where none opens, and what the store says.
+/// `Absent` where no bundle stands, `Unavailable` where none is among what could be listed, `Integrity` where none opens, and
+/// what the store says.
 pub async fn export(
     store: &dyn ReadObjects,
     vault: &VaultName,
@@ -38,8 +42,13 @@ pub async fn export(
     identities: &Identities,
     generation: Option<Generation>,
 ) -> Result<Exported, Failure> {
-    let found = bundles(store, vault).await?;
+    let (found, cut) = bundles(store, vault).await?;
     if found.is_empty() {
+        if let Some(cut) = cut {
+            return Err(Failure::new(ExitStatus::Unavailable, "store-partly-unread", format!("{vault}: no bundle is among what could be listed"))
+                .cause(cut)
+                .hint("move the strangers' objects away, or read another copy: --store-url file:///… with a daemon's cache directory"));
+        }
         return Err(Failure::new(ExitStatus::Absent, "no-bundle", format!("{vault}: no sealed bundle stands in the store"))
             .hint("check store.url and the Vault's name; a cache directory of a daemon is a store as well: --store-url file:///…/cache"));
     }
@@ -52,7 +61,7 @@ pub async fn export(
         generations.retain(|one| *one == first || generation.is_none());
         generations.sort_by_key(|one| *one != first);
     }
-    let mut faults = Vec::new();
+    let mut faults = Faults { lines: cut.into_iter().collect(), first: None };
     for generation in generations {
         let named = named.as_deref();
         let bundles = open_generation(store, vault, &found, generation, named, identities, &mut faults).await?;
@@ -61,16 +70,33 @@ pub async fn export(
             return Ok(Exported {
                 bundles: bundles.into_iter().map(|(bundle, _)| bundle).collect(),
                 authentic,
-                faults,
+                faults: faults.lines,
             });
         }
     }
     let mut failure =
         Failure::new(ExitStatus::Integrity, "bundle-closed", format!("{vault}: no bundle opens with this identity"));
-    failure.causes = faults;
-    Err(failure.hint(
-        "give the identity of one of the recipients with --identity FILE; `unsealer status` shows their fingerprints",
-    ))
+    failure.causes = faults.lines;
+    let other_identity =
+        "give the identity of one of the recipients with --identity FILE; `unsealer status` shows their fingerprints";
+    Err(failure.hint(faults.first.as_ref().map_or(other_identity, BundleFault::hint)))
+}
+
+/// What did not open.
+struct Faults {
+    /// One line each.
+    lines: Vec<String>,
+    /// What is wrong with the first that is not merely sealed to others: to be mended first.
+    first: Option<BundleFault>,
+}
+
+impl Faults {
+    fn add(&mut self, path: &str, fault: BundleFault) {
+        self.lines.push(format!("{path}: {fault}"));
+        if fault != BundleFault::NotForUs {
+            self.first.get_or_insert(fault);
+        }
+    }
 }
 
 type Found = (Generation, Seal, CustodianName);
@@ -78,9 +104,11 @@ type Found = (Generation, Seal, CustodianName);
 /// Path and digest of a bundle that an authentic manifest names.
 type NamedBundle = (String, String);
 
-async fn bundles(store: &dyn ReadObjects, vault: &VaultName) -> Result<Vec<Found>, Failure> {
-    let entries = store.list(&vault.prefix(), ENTRY_LIMIT).await?;
-    let mut found: Vec<Found> = entries
+/// The bundles that stand there, newest first, and why there may be more.
+async fn bundles(store: &dyn ReadObjects, vault: &VaultName) -> Result<(Vec<Found>, Option<String>), Failure> {
+    let listed = listing::bundles(store, vault).await?;
+    let mut found: Vec<Found> = listed
+        .entries
         .iter()
         .filter_map(|entry| match Name::parse(&entry.path) {
             Ok((_, Name::Bundle { generation, custodian, seal })) => Some((generation, seal, custodian)),
@@ -88,7 +116,7 @@ async fn bundles(store: &dyn ReadObjects, vault: &VaultName) -> Result<Vec<Found
         })
         .collect();
     found.sort_by_key(|(generation, seal, _)| std::cmp::Reverse((*generation, *seal)));
-    Ok(found)
+    Ok((found, listed.cut.into_iter().next().map(|(prefix, reason)| format!("{prefix}: {reason}"))))
 }
 
 /// What the store key tells, where there is one. A store that cannot be asked here does not stand in the way of break glass.
@@ -120,7 +148,7 @@ async fn open_generation(
     generation: Generation,
     named: Option<&[NamedBundle]>,
     identities: &Identities,
-    faults: &mut Vec<String>,
+    faults: &mut Faults,
 ) -> Result<Vec<(OpenedBundle, bool)>, Failure> {
     let mut read = Vec::new();
     for (_, seal, custodian) in found.iter().filter(|(one, _, _)| *one == generation) {
@@ -134,7 +162,7 @@ async fn open_generation(
                 let authentic = named.is_some_and(|named| named.iter().any(known));
                 read.push((authentic, *seal, custodian, path, sealed));
             }
-            Err(error) => faults.push(error.to_string()),
+            Err(error) => faults.lines.push(error.to_string()),
         }
     }
     read.sort_by_key(|(authentic, seal, ..)| std::cmp::Reverse((*authentic, *seal)));
@@ -143,9 +171,9 @@ async fn open_generation(
         let done = opened.iter().any(|(bundle, _)| bundle.head.custodian == *custodian);
         let place = Place { vault: vault.clone(), generation, seal, custodian: custodian.clone() };
         match bundle::open(&sealed, &place, None, identities) {
-            Ok(_) if done => faults.push(format!("{path}: opens too and is not the one taken")),
+            Ok(_) if done => faults.lines.push(format!("{path}: opens too and is not the one taken")),
             Ok(bundle) => opened.push((bundle, authentic)),
-            Err(fault) => faults.push(format!("{path}: {fault}")),
+            Err(fault) => faults.add(&path, fault),
         }
     }
     Ok(opened)

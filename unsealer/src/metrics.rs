@@ -114,7 +114,7 @@ const NODE_GAUGES: [(&str, &str, NodeGauge); 6] = [
 
 type VaultGauge = fn(&VaultBoard, Timestamp) -> f64;
 
-const VAULT_GAUGES: [(&str, &str, VaultGauge); 6] = [
+const VAULT_GAUGES: [(&str, &str, VaultGauge); 7] = [
     ("store_available", "1: the last reading of the store succeeded", |vault, _| {
         flag(vault.store.borrow().store.available)
     }),
@@ -123,6 +123,9 @@ const VAULT_GAUGES: [(&str, &str, VaultGauge); 6] = [
     }),
     ("cache_age_seconds", "Age of the cache while it stands in for the store; -1 = it does not", |vault, now| {
         vault.store.borrow().store.cached_at.map_or(-1.0, |at| seconds(at, now))
+    }),
+    ("store_foreign_objects", "Objects under the Vault's name that are none of ours, as far as counted", |vault, _| {
+        float(vault.store.borrow().store.foreign)
     }),
     ("store_rolled_back", "1: stored objects that were seen are gone", |vault, _| {
         flag(vault.store.borrow().store.rolled_back)

@@ -209,15 +209,15 @@ impl Session {
     }
 }
 
-/// The store lists objects and does not give them.
+/// The store lists objects and does not give them, or holds more than can be listed.
 pub fn partly_unread(vault: &str, path: &str, count: usize) -> Failure {
     Failure::new(
         ExitStatus::Unavailable,
         "store-partly-unread",
-        format!("{vault}: the store lists {count} objects that it does not give, first {path}"),
+        format!("{vault}: part of the store could not be read: {count} objects or folders, first {path}"),
     )
     .hint(
-        "what they say is not known, so nothing was decided; try again, and look at the store's own log if it stays so",
+        "what they say is not known, so nothing was decided; try again, and if it stays so look at the store's own log, and for objects of strangers under this name",
     )
 }
 

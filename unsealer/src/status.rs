@@ -234,6 +234,12 @@ pub struct StoreStatus {
     pub rolled_back: bool,
     /// Why the last reading failed.
     pub error: Option<String>,
+    /// Objects under the Vault's name that are none of the layout, as far as they were counted.
+    #[serde(default)]
+    pub foreign: u64,
+    /// Objects that the store would not give, and prefixes that were not listed to their end.
+    #[serde(default)]
+    pub unread: Vec<String>,
 }
 
 /// One stored generation.

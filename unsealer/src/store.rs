@@ -37,6 +37,7 @@ pub mod contents;
 pub mod copy;
 pub mod custodians;
 pub mod envelope;
+pub(crate) mod listing;
 pub mod load;
 pub mod names;
 pub mod publish;

@@ -16,7 +16,9 @@ use sops_tools::clock::{Entropy as _, System};
 
 use super::create::{self, CreateOnce};
 use super::path::check_prefix;
-use super::{Created, Entry, ErrorKind, ObjectError, ObjectPath, ProbeVerdict, ReadObjects, WriteObjects};
+use super::{
+    Bounds, Created, ErrorKind, ObjectError, ObjectPath, ProbeVerdict, ReadObjects, Survey, Wanted, WriteObjects,
+};
 use files::Fault;
 
 /// Longest time one file operation may take before the disk counts as unavailable.
@@ -89,10 +91,10 @@ impl ReadObjects for DirectoryStore {
         self.run("get", path.as_str(), move |root| files::read(root, &wanted, limit_bytes)).await
     }
 
-    async fn list(&self, prefix: &str, limit_entries: usize) -> Result<Vec<Entry>, ObjectError> {
+    async fn survey(&self, prefix: &str, wanted: Wanted, bounds: Bounds) -> Result<Survey, ObjectError> {
         check_prefix(prefix).map_err(|fault| self.error("list", prefix, &Fault::Prefix(fault)))?;
-        let wanted = prefix.to_owned();
-        self.run("list", prefix, move |root| files::list(root, &wanted, limit_entries)).await
+        let below = prefix.to_owned();
+        self.run("list", prefix, move |root| files::survey(root, &below, wanted, bounds)).await
     }
 
     fn describe(&self) -> String {

@@ -6,7 +6,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 
 use super::create::{self, CreateOnce};
-use super::{Created, Entry, ErrorKind, ObjectError, ObjectPath, ProbeVerdict, ReadObjects, WriteObjects};
+use super::{
+    Bounds, Created, Entry, ErrorKind, ObjectError, ObjectPath, ProbeVerdict, ReadObjects, Survey, Wanted, WriteObjects,
+};
 
 /// Calls that can be made to fail. A [`create`](WriteObjects::create) may use several.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -112,19 +114,17 @@ impl ReadObjects for MemoryStore {
         Ok(bytes.clone())
     }
 
-    async fn list(&self, prefix: &str, limit_entries: usize) -> Result<Vec<Entry>, ObjectError> {
+    async fn survey(&self, prefix: &str, wanted: Wanted, bounds: Bounds) -> Result<Survey, ObjectError> {
         self.read_fault(Operation::List, "list", prefix)?;
         let state = self.state();
-        let entries: Vec<Entry> = state
-            .objects
-            .iter()
-            .filter(|(path, _)| path.starts_with(prefix))
-            .map(|(path, bytes)| Entry { path: path.clone(), size: bytes.len() as u64, modified: None, tag: None })
-            .collect();
-        if entries.len() > limit_entries {
-            return Err(error(ErrorKind::TooLarge, "list", prefix));
+        let mut survey = Survey::default();
+        for (path, bytes) in state.objects.iter().filter(|(path, _)| path.starts_with(prefix)) {
+            let entry = Entry { path: path.clone(), size: bytes.len() as u64, modified: None, tag: None };
+            if !survey.take(entry, wanted, &bounds) {
+                break;
+            }
         }
-        Ok(entries)
+        Ok(survey.sorted())
     }
 
     fn describe(&self) -> String {

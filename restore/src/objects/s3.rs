@@ -4,6 +4,7 @@
 //! once and then looked for. Times: connect 2 s, an attempt 4 s and its body one second more for each 64 KiB, no
 //! new attempt after 8 s.
 
+mod about;
 mod client;
 mod credentials;
 mod fault;
@@ -22,7 +23,9 @@ use super::create::{self, CreateOnce};
 use super::location::{LocationFault, S3Location};
 use super::path::check_prefix;
 use super::retry;
-use super::{Created, Entry, ErrorKind, ObjectError, ObjectPath, ProbeVerdict, ReadObjects, WriteObjects};
+use super::{
+    About, Bounds, Created, ErrorKind, ObjectError, ObjectPath, ProbeVerdict, ReadObjects, Survey, Wanted, WriteObjects,
+};
 use credentials::KeyFiles;
 use fault::{Evidence, Verdict};
 
@@ -173,9 +176,13 @@ impl ReadObjects for S3Store {
         retry::read(LAST_START, || self.get_once(path, limit_bytes)).await
     }
 
-    async fn list(&self, prefix: &str, limit_entries: usize) -> Result<Vec<Entry>, ObjectError> {
+    async fn survey(&self, prefix: &str, wanted: Wanted, bounds: Bounds) -> Result<Survey, ObjectError> {
         check_prefix(prefix).map_err(|fault| self.plain("list", prefix, ErrorKind::Settings, fault.to_string()))?;
-        listing::whole(self, prefix, limit_entries).await
+        listing::survey(self, prefix, wanted, bounds).await
+    }
+
+    async fn about(&self) -> About {
+        Box::pin(about::about(self)).await
     }
 
     fn describe(&self) -> String {

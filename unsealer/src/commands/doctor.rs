@@ -1,6 +1,8 @@
 //! `doctor`: everything that can be checked without changing anything, with one hint for each fault.
 
 mod checks;
+mod host;
+mod remote;
 
 use std::fmt::Write as _;
 

@@ -2,14 +2,17 @@
 
 use std::path::PathBuf;
 
+use sops_tools::clock::{Clock as _, System};
 use sops_tools::custody::{Identities, StoreKeys};
 use sops_tools::report::{ExitStatus, Failure};
 use sops_tools::terminal::Output;
 use zeroize::Zeroizing;
 
 use super::Setup;
+use crate::export::trial::{self, Trial};
 use crate::export::{Exported, export};
 use crate::session::{chosen, location, store_faults};
+use crate::settings::Settings;
 use crate::share_text;
 use crate::store::names::VaultName;
 use crate::store::view::Generation;
@@ -51,7 +54,21 @@ pub async fn run(setup: &Setup, order: &ExportOrder) -> Result<(), Failure> {
         tracing::warn!("{fault}");
     }
     warn_where_too_few(&exported);
+    remember(&settings, name.as_str(), &identities, &exported);
     print(setup, order, &exported)
+}
+
+/// Keeps on this host that an offline identity opened it: `doctor` tells when none ever did.
+fn remember(settings: &Settings, vault: &str, identities: &Identities, exported: &Exported) {
+    let given = identities.to_recipients();
+    let ours = Identities::load(&settings.identities).map(|ours| ours.to_recipients()).unwrap_or_default();
+    let Some(generation) = exported.bundles.first().map(|bundle| bundle.head.generation.0) else { return };
+    let Some(file) = trial::file(settings, vault).filter(|_| !given.iter().any(|one| ours.contains(one))) else {
+        return;
+    };
+    if let Err(fault) = trial::keep(&file, &Trial { at: System.now(), generation }) {
+        tracing::warn!(fault, "that this identity was tried could not be kept on this host");
+    }
 }
 
 fn warn_where_too_few(exported: &Exported) {

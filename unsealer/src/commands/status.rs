@@ -94,6 +94,8 @@ fn value(facts: &Facts, verdict: &Verdict) -> Value {
             "rolledBack": store.rolled_back,
             "holds": store.holds.iter().map(|hold| json!({"id": hold.id, "reason": hold.reason, "host": hold.host, "at": hold.at})).collect::<Vec<_>>(),
             "findings": store.findings,
+            "foreign": store.foreign,
+            "unread": store.unread,
         }),
         Err(why) => json!({"location": facts.location, "error": why}),
     };

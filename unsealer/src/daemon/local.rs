@@ -3,6 +3,8 @@
 //! Everything stands under `cacheDir/local/`, one small JSON file for each Vault or node, written so that a crash leaves the old or
 //! the new one. Nothing secret is in it.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -118,10 +120,18 @@ fn write<T: Serialize>(path: &Path, value: &T) -> Result<(), LocalFault> {
     if let Some(parent) = path.parent()
         && !parent.is_dir()
     {
-        files::create_directory(parent, 0o755).map_err(|error| fault(path, &error))?;
+        make_readable(parent).map_err(|error| fault(path, &error))?;
     }
     // Nothing secret is in it, and the daemon is another user than the person who says it.
     files::replace(path, &text, 0o644).map_err(|error| fault(path, &error))
+}
+
+/// Makes a folder and its missing parents so that the daemon's user can look in, whatever the umask of who makes them.
+fn make_readable(folder: &Path) -> std::io::Result<()> {
+    let missing: Vec<&Path> =
+        folder.ancestors().take_while(|one| !one.as_os_str().is_empty() && !one.is_dir()).collect();
+    std::fs::create_dir_all(folder)?;
+    missing.into_iter().try_for_each(|one| std::fs::set_permissions(one, Permissions::from_mode(0o755)))
 }
 
 fn read<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<Option<T>, LocalFault> {

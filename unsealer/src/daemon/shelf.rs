@@ -247,6 +247,8 @@ impl Stocktaker {
         let generations = tokio::task::spawn_blocking(move || generations(&shown, custody.as_deref())).await;
         self.report(|report| {
             report.store.rolled_back = view.rolled_back;
+            report.store.foreign = view.foreign;
+            report.store.unread.clone_from(&view.unread);
             if let Ok(generations) = generations {
                 report.generations = generations;
             }
@@ -263,10 +265,15 @@ impl Stocktaker {
         let known = self.vault().known.borrow().view.clone();
         let vault = &self.vault().name;
         for finding in &view.findings {
-            if !known.as_ref().is_some_and(|known| known.findings.contains(finding)) {
+            // Sorted: with a flood a search through all for each would take minutes.
+            if known.as_ref().is_none_or(|known| known.findings.binary_search(finding).is_err()) {
                 let (class, path, detail) = (finding.class, &finding.path, &finding.detail);
                 tracing::warn!(vault, class, path, "{detail}");
             }
+        }
+        if view.foreign > 0 && known.as_ref().is_none_or(|known| known.foreign == 0) {
+            let next_step = "find out who writes there; move these objects away";
+            tracing::warn!(vault, count = view.foreign, next_step, "foreign objects stand under this Vault's name");
         }
         if view.rolled_back && !known.is_some_and(|known| known.rolled_back) {
             tracing::warn!(

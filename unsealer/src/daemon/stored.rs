@@ -68,7 +68,8 @@ impl StoredShelf {
         let vault = self.vault.clone();
         let kept = tokio::task::spawn_blocking(move || cache.keep(&vault, &store, &cached, &keys)).await;
         if let Ok(Some(fault)) = kept.map(|report| report.fault) {
-            tracing::warn!(vault = self.vault.as_str(), fault, "the cache cannot be written");
+            let next_step = "make room or mend cacheDir; opening goes on from the store and from what is cached";
+            tracing::warn!(vault = self.vault.as_str(), fault, next_step, "the cache cannot be written");
         }
     }
 

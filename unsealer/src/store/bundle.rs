@@ -153,7 +153,9 @@ pub fn open(
 ) -> Result<OpenedBundle, BundleFault> {
     let entry = match manifest {
         None => None,
-        Some(manifest) => Some(entry_of(sealed, place, manifest)?),
+        Some(manifest) => {
+            Some(entry_of(sealed, place, manifest).map_err(|fault| closer(fault, sealed, place, identities))?)
+        }
     };
     let opened = wiping_stack(|| {
         let plain = sops_tools::custody::open(sealed, identities).map_err(|fault| refused(&fault))?;
@@ -174,6 +176,22 @@ fn entry_of<'m>(sealed: &[u8], place: &Place, manifest: &'m Manifest) -> Result<
         return Err(BundleFault::Truncated { length: Some((length, entry.size)) });
     }
     if digest(sealed) == entry.digest { Ok(entry) } else { Err(BundleFault::Changed) }
+}
+
+/// What is inside of bytes that are not the ones in the manifest says better how they came there. They stay refused.
+fn closer(fault: BundleFault, sealed: &[u8], place: &Place, identities: &Identities) -> BundleFault {
+    use BundleFault::{Changed, Damaged, OtherGeneration, OtherSeal, OtherVault, Swapped, Truncated};
+    if !matches!(fault, Changed | Truncated { .. }) {
+        return fault;
+    }
+    match open(sealed, place, None, identities) {
+        Err(
+            inside @ (Damaged { .. } | Swapped { .. } | OtherGeneration { .. } | OtherVault { .. } | OtherSeal { .. }),
+        ) => inside,
+        // A whole bundle with other shares: shorter or not, it was not cut off.
+        Ok(_) => Changed,
+        Err(_) => fault,
+    }
 }
 
 /// SHA-256 of sealed bytes, as manifests name it: lower-case hex.

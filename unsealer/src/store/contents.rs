@@ -7,8 +7,12 @@ use super::envelope::EnvelopeFault;
 /// Objects of one Vault, as one listing and its reads saw them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Contents {
-    /// In no particular order. A cache may hold two contents for one path.
+    /// In no particular order. A cache may hold two contents for one path. Of foreign names the first few.
     pub objects: Vec<Object>,
+    /// How many names that are none of the layout were counted.
+    pub foreign: u64,
+    /// Prefixes that were not listed to their end, each with the reason: more may stand there.
+    pub cut: Vec<(String, String)>,
 }
 
 /// One object.
@@ -40,12 +44,13 @@ pub enum Body {
 }
 
 impl Contents {
-    /// Paths that stand there and could not be read: nothing is known of what they say.
+    /// Paths that stand there and could not be read, and prefixes not listed to their end: nothing is known of what they say.
     pub fn unread(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.objects.iter().filter_map(|object| match &object.body {
+        let cut = self.cut.iter().map(|(prefix, reason)| (prefix.as_str(), reason.as_str()));
+        cut.chain(self.objects.iter().filter_map(|object| match &object.body {
             Body::Unread(reason) => Some((object.path.as_str(), reason.as_str())),
             _ => None,
-        })
+        }))
     }
 }
 

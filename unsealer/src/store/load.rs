@@ -5,32 +5,36 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::StreamExt as _;
 use restore::objects::{Entry, ErrorKind, ObjectError, ObjectPath, ReadObjects};
 use sops_tools::custody::{SEALED_LIMIT, StoreKeys};
+use tokio::time::Instant;
 
 use super::contents::{Body, Contents, Object};
 use super::envelope::{self, JSON_LIMIT};
+use super::listing;
 use super::names::{CustodianName, Name, VaultName};
 use super::reading::Reading;
 use super::records::Record;
 use super::view::{Generation, NOT_AUTHENTIC_LIMIT};
 
-/// Most objects under one Vault's name. Above it the listing is refused: the honest history of a Vault is some hundred.
-pub const ENTRY_LIMIT: usize = 4096;
 /// Reads under way at once.
 const PARALLEL: usize = 8;
+/// Objects that are not being read by then are told as unread; what was read is remembered, so the next reading gets further.
+const READING: Duration = Duration::from_secs(30);
 /// Most bundles read of one generation that nothing authentic names.
 const STRANGERS_PER_GENERATION: usize = 4;
 
-/// Lists and reads everything under `vault` but raft snapshots.
+/// Lists and reads everything under `vault` but raft snapshots, as far as the limits allow: [`Contents::unread`] tells what
+/// lies beyond.
 ///
 /// `previous` is what this function gave before, under the same keys: objects whose path, tag and size are the same are not
 /// read again. `cache` tells which bundles are worth reading where the store lost its manifests.
 ///
 /// # Errors
-/// When the listing fails or holds more than [`ENTRY_LIMIT`] objects.
+/// When the listing fails.
 pub async fn load(
     store: &dyn ReadObjects,
     vault: &VaultName,
@@ -38,17 +42,21 @@ pub async fn load(
     cache: &Contents,
     previous: Option<&Contents>,
 ) -> Result<Contents, ObjectError> {
-    let entries = store.list(&vault.prefix(), ENTRY_LIMIT).await?;
-    let known = known(previous);
-    let (records, others): (Vec<Entry>, Vec<Entry>) = entries
-        .into_iter()
-        .partition(|entry| named(entry, vault).is_some_and(|name| name.is_record() && !name.is_snapshot()));
-    let mut contents = Contents { objects: read_records(store, vault, keys, records, &known).await };
+    let listed = listing::all(store, vault).await?;
+    let reader = Reader { store, vault, keys, known: known(previous), until: Instant::now() + READING };
+    // What opens goes first: with a flood of anything else the time for reading may not suffice for all.
+    let (records, others): (Vec<Entry>, Vec<Entry>) =
+        listed.entries.into_iter().partition(|entry| rank(entry, vault).is_some());
+    let (needed, later): (Vec<Entry>, Vec<Entry>) =
+        records.into_iter().partition(|entry| rank(entry, vault) < Some(Rank::Other));
+    let mut contents = Contents { objects: reader.records(needed).await, foreign: listed.foreign, cut: listed.cut };
     let wanted = wanted(&Reading::of(vault, &contents, cache, keys), vault, &others);
     let (wanted, skipped): (Vec<Entry>, Vec<Entry>) =
         others.into_iter().partition(|entry| wanted.contains(&entry.path));
-    contents.objects.extend(read_all(store, wanted, SEALED_LIMIT as u64, &known).await);
-    contents.objects.extend(skipped.into_iter().map(|entry| object(entry, Body::Skipped)));
+    contents.objects.extend(reader.all(wanted, SEALED_LIMIT as u64).await);
+    contents.objects.extend(reader.records(later).await);
+    let unread = skipped.into_iter().chain(listed.foreign_examples);
+    contents.objects.extend(unread.map(|entry| object(entry, Body::Skipped)));
     Ok(contents)
 }
 
@@ -62,20 +70,22 @@ pub async fn load_holds(
     keys: &StoreKeys,
     previous: Option<&Contents>,
 ) -> Result<Contents, ObjectError> {
-    let entries = store.list(&holds_prefix(vault), ENTRY_LIMIT).await?;
-    let (records, foreign): (Vec<Entry>, Vec<Entry>) =
-        entries.into_iter().partition(|entry| named(entry, vault).is_some());
-    let mut objects = read_records(store, vault, keys, records, &known(previous)).await;
-    objects.extend(foreign.into_iter().map(|entry| object(entry, Body::Skipped)));
-    Ok(Contents { objects })
+    let listed = listing::one(store, &holds_prefix(vault)).await?;
+    let reader = Reader { store, vault, keys, known: known(previous), until: Instant::now() + READING };
+    let mut objects = reader.records(listed.entries).await;
+    objects.extend(listed.foreign_examples.into_iter().map(|entry| object(entry, Body::Skipped)));
+    Ok(Contents { objects, foreign: listed.foreign, cut: listed.cut })
 }
 
 impl Contents {
-    /// Puts what [`load_holds`] gave in the place of the holds of an earlier [`load`].
+    /// Puts what [`load_holds`] gave in the place of the holds of an earlier [`load`]. Foreign names are counted by the whole
+    /// reading alone.
     pub fn replace_holds(&mut self, vault: &VaultName, holds: Contents) {
         let prefix = holds_prefix(vault);
         self.objects.retain(|object| !object.path.starts_with(&prefix));
         self.objects.extend(holds.objects);
+        self.cut.retain(|(cut, _)| *cut != prefix);
+        self.cut.extend(holds.cut);
     }
 }
 
@@ -97,44 +107,64 @@ fn known(previous: Option<&Contents>) -> BTreeMap<&str, &Object> {
     })
 }
 
-async fn read_records(
-    store: &dyn ReadObjects,
-    vault: &VaultName,
-    keys: &StoreKeys,
-    entries: Vec<Entry>,
-    known: &BTreeMap<&str, &Object>,
-) -> Vec<Object> {
-    let mut objects = read_all(store, entries, JSON_LIMIT as u64, known).await;
-    for object in &mut objects {
-        let Body::Bytes(bytes) = &object.body else { continue };
-        let Ok((_, name)) = Name::parse(&object.path) else { continue };
-        if let Err(fault) = envelope::open(vault, &name, bytes, keys) {
-            object.body = Body::NotAuthentic(fault);
-        }
-    }
-    objects
+/// In which order records are read. Snapshots' own are never read here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    /// Manifests say what opens.
+    Manifest,
+    /// Marks say what is tried first.
+    Mark,
+    Other,
 }
 
-async fn read_all(
-    store: &dyn ReadObjects,
-    entries: Vec<Entry>,
-    limit: u64,
-    known: &BTreeMap<&str, &Object>,
-) -> Vec<Object> {
-    let mut objects = Vec::with_capacity(entries.len());
-    let mut unread = Vec::new();
-    for entry in entries {
-        match known.get(entry.path.as_str()).filter(|object| unchanged(object, &entry)) {
-            Some(object) => objects.push((*object).clone()),
-            None if entry.size > limit => objects.push(object(entry, Body::TooLarge)),
-            None => unread.push(entry),
-        }
+fn rank(entry: &Entry, vault: &VaultName) -> Option<Rank> {
+    match named(entry, vault)? {
+        name if name.is_snapshot() || !name.is_record() => None,
+        Name::Manifest { .. } => Some(Rank::Manifest),
+        name if name.generation().is_some() => Some(Rank::Mark),
+        _ => Some(Rank::Other),
     }
-    // Built beforehand: a closure over borrowed entries inside the stream is not general enough for Send futures.
-    let reads: Vec<_> = unread.into_iter().map(|entry| read(store, entry, limit)).collect();
-    let read: Vec<Object> = futures::stream::iter(reads).buffer_unordered(PARALLEL).collect().await;
-    objects.extend(read);
-    objects
+}
+
+struct Reader<'a> {
+    store: &'a dyn ReadObjects,
+    vault: &'a VaultName,
+    keys: &'a StoreKeys,
+    known: BTreeMap<&'a str, &'a Object>,
+    until: Instant,
+}
+
+impl Reader<'_> {
+    /// JSON objects; of what is not authentic only the reason is kept.
+    async fn records(&self, mut entries: Vec<Entry>) -> Vec<Object> {
+        entries.sort_by_key(|entry| rank(entry, self.vault));
+        let mut objects = self.all(entries, JSON_LIMIT as u64).await;
+        for object in &mut objects {
+            let Body::Bytes(bytes) = &object.body else { continue };
+            let Ok((_, name)) = Name::parse(&object.path) else { continue };
+            if let Err(fault) = envelope::open(self.vault, &name, bytes, self.keys) {
+                object.body = Body::NotAuthentic(fault);
+            }
+        }
+        objects
+    }
+
+    async fn all(&self, entries: Vec<Entry>, limit: u64) -> Vec<Object> {
+        let mut objects = Vec::with_capacity(entries.len());
+        let mut unread = Vec::new();
+        for entry in entries {
+            match self.known.get(entry.path.as_str()).filter(|object| unchanged(object, &entry)) {
+                Some(object) => objects.push((*object).clone()),
+                None if entry.size > limit => objects.push(object(entry, Body::TooLarge)),
+                None => unread.push(entry),
+            }
+        }
+        // Built beforehand: a closure over borrowed entries inside the stream is not general enough for Send futures.
+        let reads: Vec<_> = unread.into_iter().map(|entry| read(self.store, entry, limit, self.until)).collect();
+        let read: Vec<Object> = futures::stream::iter(reads).buffer_unordered(PARALLEL).collect().await;
+        objects.extend(read);
+        objects
+    }
 }
 
 fn unchanged(object: &Object, entry: &Entry) -> bool {
@@ -143,8 +173,12 @@ fn unchanged(object: &Object, entry: &Entry) -> bool {
 }
 
 /// Objects never go away by our doing, so one that is listed and not given is unread, not absent.
-async fn read(store: &dyn ReadObjects, entry: Entry, limit: u64) -> Object {
+async fn read(store: &dyn ReadObjects, entry: Entry, limit: u64, until: Instant) -> Object {
     let Ok(path) = ObjectPath::new(entry.path.as_str()) else { return object(entry, Body::Skipped) };
+    if Instant::now() >= until {
+        let reason = format!("too many objects to be read within {} s; the next reading goes on", READING.as_secs());
+        return object(entry, Body::Unread(reason));
+    }
     let body = match store.get(&path, limit).await {
         Ok(bytes) => Body::Bytes(Arc::new(bytes)),
         Err(error) if error.kind == ErrorKind::TooLarge => Body::TooLarge,

@@ -55,8 +55,10 @@ pub struct Reading {
     pub unread: BTreeSet<Name>,
     /// Those of them that the store would not give just now: what they say is not known.
     pub unreadable: BTreeSet<Name>,
-    /// Something that is no name of ours stands in the store.
-    pub foreign: bool,
+    /// How many things that are no names of ours stand in the store.
+    pub foreign: u64,
+    /// Prefixes of the store that were not listed to their end: what is not known of them may stand there all the same.
+    pub cut: Vec<String>,
     /// Alarms about single objects.
     pub findings: Vec<Finding>,
 }
@@ -64,10 +66,16 @@ pub struct Reading {
 impl Reading {
     /// Authenticates everything that stands under `vault` in the store and in the cache.
     pub fn of(vault: &VaultName, store: &Contents, cache: &Contents, keys: &StoreKeys) -> Self {
-        let mut reading = Self::default();
+        let cut = store.cut.iter().map(|(prefix, _)| prefix.clone()).collect();
+        let mut reading = Self { cut, ..Self::default() };
+        for (prefix, reason) in &store.cut {
+            reading.alarm("unreadable", prefix, format!("{reason}; what was listed counts"));
+        }
         for object in &store.objects {
             reading.take(vault, object, keys, true);
         }
+        // Only the first few are among the objects.
+        reading.foreign = reading.foreign.max(store.foreign);
         for object in &cache.objects {
             reading.take(vault, object, keys, false);
         }
@@ -84,7 +92,7 @@ impl Reading {
             Err(foreign) => {
                 // A foreign file in our own cache is the cache's affair.
                 if from_store && object.path.starts_with(&vault.prefix()) {
-                    self.foreign = true;
+                    self.foreign += 1;
                     self.alarm(foreign.class(), &object.path, "no name of this store's layout".to_owned());
                 }
                 return;
@@ -177,9 +185,14 @@ impl Reading {
         !self.records.is_empty()
     }
 
+    /// Whether the store may hold an object of this name although no listing showed it.
+    pub fn may_stand(&self, vault: &VaultName, name: &Name) -> bool {
+        self.unread.contains(name) || self.cut.iter().any(|prefix| name.path(vault).starts_with(prefix))
+    }
+
     /// Whether anything at all stands in store or cache.
     pub fn anything_here(&self) -> bool {
-        self.foreign || !self.occupied.is_empty()
+        self.foreign > 0 || !self.cut.is_empty() || !self.occupied.is_empty()
     }
 }
 

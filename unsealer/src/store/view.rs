@@ -158,8 +158,11 @@ pub struct StoreView {
     pub anything_here: bool,
     /// Whether anything authentic stands there.
     pub anything_authentic: bool,
-    /// Objects that stand in the store, that it would not give, and that this host's cache does not hold: paths from `vaults/` on.
-    /// What they say is not known, so nothing may be concluded from their silence.
+    /// How many objects stand in the store under names that are none of the layout, as far as they were counted.
+    pub foreign: u64,
+    /// Objects that stand in the store, that it would not give, and that this host's cache does not hold: paths from `vaults/` on;
+    /// and prefixes (ending in `/`) that were not listed to their end. What they say is not known, so nothing may be concluded
+    /// from their silence.
     pub unread: Vec<String>,
     /// The store went back: authentic objects that the cache has seen are gone from the store.
     pub rolled_back: bool,

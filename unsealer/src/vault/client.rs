@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
 use rustify::endpoint::Endpoint;
 use rustify::enums::RequestMethod;
 use sops_tools::secret::{Share, Token};
@@ -46,6 +47,16 @@ impl Client {
     /// `Tls` where the HTTP client cannot be built; a server that is down is not an error here.
     pub fn new(target: Target) -> Result<Self, VaultError> {
         Ok(Self { wire: Wire::new(target)? })
+    }
+
+    /// How far the server's clock is ahead of `now`; `None` where its answer does not tell.
+    ///
+    /// # Errors
+    /// Where it does not answer.
+    pub async fn clock_ahead(&self, now: Timestamp) -> Result<Option<SignedDuration>, VaultError> {
+        let answer = self.wire.exec(HEALTH, None, ReadHealth {}).await?;
+        let parse = |date: &str| jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(date).ok();
+        Ok(answer.date.as_deref().and_then(parse).map(|server| server.duration_since(now)))
     }
 
     /// Makes a call and judges its answer.

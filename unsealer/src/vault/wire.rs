@@ -43,6 +43,8 @@ pub(super) struct Call {
 pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) body: Zeroizing<Vec<u8>>,
+    /// The server's clock, as its `Date` header says it.
+    pub(super) date: Option<String>,
 }
 
 /// The way to one server.
@@ -117,6 +119,8 @@ impl Wire {
         let mut result =
             endpoint.with_middleware(&headers).exec(&bounded).await.map_err(|error| self.no_answer(call, &error))?;
         let status = result.response.status().as_u16();
+        let date = result.response.headers().get(http::header::DATE).and_then(|date| date.to_str().ok());
+        let date = date.map(str::to_owned);
         let body = Zeroizing::new(std::mem::take(result.response.body_mut()));
         if (300..400).contains(&status) {
             return Err(self.fault(
@@ -125,7 +129,7 @@ impl Wire {
                 format!("status {status}; redirects are not followed"),
             ));
         }
-        Ok(Answer { status, body })
+        Ok(Answer { status, body, date })
     }
 
     /// Holds the listening socket's owner against the expected user. What remains is a change of owner between this look and
@@ -226,9 +230,13 @@ impl rustify::client::Client for Bounded<'_> {
         *request.timeout_mut() = Some(self.limit);
         let response = self.vault.http.http.execute(request).await.map_err(|error| transport(&error, self.limit))?;
         let status = response.status();
+        let date = response.headers().get(http::header::DATE).cloned();
         let mut body = read(response, self.limit).await?;
-        Response::builder()
-            .status(status)
+        let mut answer = Response::builder().status(status);
+        if let Some(date) = date {
+            answer = answer.header(http::header::DATE, date);
+        }
+        answer
             .body(std::mem::take(&mut *body))
             .map_err(|_| Transport::wrapped(VaultErrorKind::Malformed, "the answer could not be kept"))
     }

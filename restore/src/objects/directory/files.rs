@@ -1,23 +1,23 @@
 //! The file system calls. Every step down is an `openat` that refuses symbolic links.
 
+mod walk;
+
 use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 
-use jiff::Timestamp;
-use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, RenameFlags};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 
 use super::super::path::PathFault;
-use super::super::{Entry, ErrorKind, ObjectPath};
+use super::super::{ErrorKind, ObjectPath};
+
+pub(super) use walk::survey;
 
 /// Temporary files begin so. `~` is no character of an [`ObjectPath`], so no object can have such a name.
 pub(super) const TEMPORARY: &str = ".~";
-
-/// Folders below each other in a listing: what [`super::super::MAX_PATH_BYTES`] allows.
-const DEEPEST: usize = 512;
 
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Fault {
@@ -35,10 +35,6 @@ pub(super) enum Fault {
     NotAFolder,
     #[error("larger than the limit of {0} bytes")]
     TooLarge(u64),
-    #[error("more than the limit of {0} objects")]
-    TooMany(usize),
-    #[error("folders nested deeper than any object's name")]
-    TooDeep,
     #[error("the file system can neither link nor rename without replacing")]
     NoCreateOnly,
     #[error("the prefix is no start of a name: {0}")]
@@ -54,8 +50,8 @@ impl Fault {
         match self {
             Self::Absent => ErrorKind::Absent,
             Self::Taken => ErrorKind::Conflict,
-            Self::NotAFile | Self::NotAFolder | Self::TooDeep => ErrorKind::Corrupt,
-            Self::TooLarge(_) | Self::TooMany(_) => ErrorKind::TooLarge,
+            Self::NotAFile | Self::NotAFolder => ErrorKind::Corrupt,
+            Self::TooLarge(_) => ErrorKind::TooLarge,
             Self::NoRoot | Self::Prefix(_) => ErrorKind::Settings,
             Self::NoCreateOnly => ErrorKind::NotSupported,
             Self::Io { errno: Errno::ACCESS | Errno::PERM | Errno::ROFS, .. } => ErrorKind::Denied,
@@ -189,74 +185,5 @@ fn publish(folder: &OwnedFd, temporary: &str, name: &str) -> Result<(), Fault> {
         Err(Errno::EXIST) => Err(Fault::Taken),
         Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => Err(Fault::NoCreateOnly),
         Err(errno) => Err(Fault::Io { step: "rename", errno }),
-    }
-}
-
-pub(super) fn list(root: &Path, prefix: &str, limit_entries: usize) -> Result<Vec<Entry>, Fault> {
-    let mut folder = open_root(root)?;
-    let mut listing = Listing { prefix, limit_entries, entries: Vec::new() };
-    let above = prefix.rsplit_once('/').map_or("", |(above, _)| above);
-    for segment in above.split('/').filter(|segment| !segment.is_empty()) {
-        match open_folder(&folder, segment)? {
-            Some(next) => folder = next,
-            None => return Ok(Vec::new()),
-        }
-    }
-    listing.walk(&folder, above, 0)?;
-    listing.entries.sort_by(|one, other| one.path.cmp(&other.path));
-    Ok(listing.entries)
-}
-
-struct Listing<'a> {
-    prefix: &'a str,
-    limit_entries: usize,
-    entries: Vec<Entry>,
-}
-
-impl Listing<'_> {
-    fn walk(&mut self, folder: &OwnedFd, above: &str, depth: usize) -> Result<(), Fault> {
-        if depth > DEEPEST {
-            return Err(Fault::TooDeep);
-        }
-        for found in Dir::read_from(folder).map_err(at("read a folder"))? {
-            let found = found.map_err(at("read a folder"))?;
-            let name = found.file_name().to_string_lossy();
-            if name == "." || name == ".." || name.starts_with(TEMPORARY) {
-                continue;
-            }
-            let path = if above.is_empty() { name.into_owned() } else { format!("{above}/{name}") };
-            if !self.may_hold(&path) {
-                continue;
-            }
-            let stat = match rustix::fs::statat(folder, found.file_name(), AtFlags::SYMLINK_NOFOLLOW) {
-                Ok(stat) => stat,
-                Err(Errno::NOENT) => continue,
-                Err(errno) => return Err(Fault::Io { step: "look at a file", errno }),
-            };
-            if FileType::from_raw_mode(stat.st_mode) == FileType::Directory {
-                let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::RDONLY | OFlags::CLOEXEC;
-                let inner =
-                    rustix::fs::openat(folder, found.file_name(), flags, Mode::empty()).map_err(at("open a folder"))?;
-                self.walk(&inner, &path, depth + 1)?;
-            } else if path.starts_with(self.prefix) {
-                self.add(path, &stat)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Whether `path` or something below it can start with the prefix.
-    fn may_hold(&self, path: &str) -> bool {
-        path.starts_with(self.prefix) || self.prefix.starts_with(path)
-    }
-
-    fn add(&mut self, path: String, stat: &rustix::fs::Stat) -> Result<(), Fault> {
-        if self.entries.len() == self.limit_entries {
-            return Err(Fault::TooMany(self.limit_entries));
-        }
-        let size = u64::try_from(stat.st_size).unwrap_or(0);
-        let modified = Timestamp::from_second(stat.st_mtime).ok();
-        self.entries.push(Entry { path, size, modified, tag: None });
-        Ok(())
     }
 }

@@ -1,16 +1,22 @@
-//! Whole listings out of pages.
+//! Listings out of pages.
 
 use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
 use aws_sdk_s3::types::{EncodingType, Object};
 use jiff::Timestamp;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
-use super::super::{Entry, ErrorKind, ObjectError, retry};
+use super::super::{Bounds, Cut, Entry, ErrorKind, ObjectError, Survey, Wanted, retry};
 use super::{ATTEMPT, LAST_START, S3Store};
 
-/// Every key below the store's prefix that goes on with `prefix`, or an error.
-pub(super) async fn whole(store: &S3Store, prefix: &str, limit_entries: usize) -> Result<Vec<Entry>, ObjectError> {
-    let mut entries = Vec::new();
+/// What stands below the store's prefix and goes on with `prefix`, as far as `bounds` allow.
+pub(super) async fn survey(
+    store: &S3Store,
+    prefix: &str,
+    wanted: Wanted,
+    bounds: Bounds,
+) -> Result<Survey, ObjectError> {
+    let started = Instant::now();
+    let mut survey = Survey::default();
     let mut token: Option<String> = None;
     loop {
         let page = retry::read(LAST_START, || page(store, prefix, token.as_deref())).await?;
@@ -18,13 +24,15 @@ pub(super) async fn whole(store: &S3Store, prefix: &str, limit_entries: usize) -
             let entry = entry(store, object, page.encoding_type()).ok_or_else(|| {
                 store.plain("list", prefix, ErrorKind::Corrupt, "the listing names an object outside of the prefix")
             })?;
-            if entries.len() == limit_entries {
-                let detail = format!("more than the limit of {limit_entries} objects");
-                return Err(store.plain("list", prefix, ErrorKind::TooLarge, detail));
+            if !survey.take(entry, wanted, &bounds) {
+                return Ok(survey.sorted());
             }
-            entries.push(entry);
         }
         if page.is_truncated() != Some(true) {
+            break;
+        }
+        if started.elapsed() >= bounds.time {
+            survey.cut = Some(Cut::Time(bounds.time));
             break;
         }
         let next = page.next_continuation_token().map(str::to_owned);
@@ -33,8 +41,7 @@ pub(super) async fn whole(store: &S3Store, prefix: &str, limit_entries: usize) -
         }
         token = next;
     }
-    entries.sort_by(|one: &Entry, other| one.path.cmp(&other.path));
-    Ok(entries)
+    Ok(survey.sorted())
 }
 
 async fn page(store: &S3Store, prefix: &str, token: Option<&str>) -> Result<ListObjectsV2Output, ObjectError> {

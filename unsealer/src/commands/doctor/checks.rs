@@ -2,9 +2,10 @@
 
 use restore::objects::ProbeVerdict;
 use restore::objects::location::is_inside_cluster;
+use sops_tools::clock::{Clock as _, System};
 use sops_tools::custody::Identities;
 
-use super::{Check, CheckResult};
+use super::{Check, CheckResult, host, remote};
 use crate::commands::daemon_page;
 use crate::session::Session;
 use crate::settings::{Settings, StoreSettings};
@@ -15,7 +16,7 @@ use crate::vault::{Node as _, VaultErrorKind};
 
 /// What the settings say by themselves.
 pub(super) fn settings(settings: &Settings) -> Vec<Check> {
-    let mut checks = vec![recipients(settings), cache(settings)];
+    let mut checks = vec![recipients(settings), cache(settings), host::state_dir(settings)];
     if let StoreSettings::S3(s3) = &settings.store
         && let Some(endpoint) = &s3.endpoint
     {
@@ -118,6 +119,7 @@ pub(super) async fn vault(settings: &Settings, name: &str, probe: bool) -> Vec<C
         session.nodes.iter().map(|node| (node, false)).chain(session.peers.iter().map(|peer| (peer, true)))
     {
         checks.push(server(node, peer).await);
+        checks.extend(remote::server_clock(node, || System.now()).await);
     }
     checks.push(daemon(&session).await);
     checks
@@ -138,7 +140,11 @@ async fn store(session: &Session, probe: bool) -> Vec<Check> {
         ))
     };
     let mut checks = match read.await {
-        Ok(found) => stored(name, &found),
+        Ok(found) => {
+            let mut checks = stored(name, &found);
+            checks.extend(host::offline_key(session, found.view.current, System.now()));
+            checks
+        }
         Err(failure) => {
             let seen = std::iter::once(failure.problem).chain(failure.causes).collect::<Vec<_>>().join(": ");
             vec![Check::other(
@@ -149,6 +155,12 @@ async fn store(session: &Session, probe: bool) -> Vec<Check> {
             )]
         }
     };
+    checks.push(host::copies(session));
+    if let Ok(store) = session.reader() {
+        let about = store.about().await;
+        checks.extend(remote::protection(name, &about));
+        checks.extend(remote::store_clock(name, &about));
+    }
     if probe {
         checks.push(probed(session).await);
     }
@@ -187,6 +199,16 @@ fn stored(name: &str, found: &Verification) -> Vec<Check> {
             format!("{name}: objects that this host has seen are gone"),
             "put them back with `unsealer store copy --from cache`",
         ));
+    }
+    if found.view.foreign > 0 {
+        let seen = format!("{name}: {} foreign objects stand under this Vault's name", found.view.foreign);
+        let hint = "find out who writes there, and move these objects away";
+        checks.push(Check::other("store-foreign", CheckResult::Bad, seen, hint));
+    }
+    if let Some(path) = found.view.unread.first() {
+        let seen = format!("{name}: part of the store could not be read: {}, first {path}", found.view.unread.len());
+        let hint = "look at the store's own log, and for objects of strangers under this name";
+        checks.push(Check::other("store-unread", CheckResult::Bad, seen, hint));
     }
     if !found.view.findings.is_empty() {
         let seen = format!("{name}: {} objects are not what they should be", found.view.findings.len());

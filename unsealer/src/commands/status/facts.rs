@@ -46,6 +46,8 @@ pub(super) struct StoreFacts {
     pub(super) cluster_id: Option<String>,
     pub(super) holds: Vec<Hold>,
     pub(super) findings: Vec<Finding>,
+    pub(super) foreign: u64,
+    pub(super) unread: Vec<String>,
 }
 
 /// What the daemon says of itself.
@@ -123,6 +125,8 @@ async fn store_facts(session: &Session, store: &dyn ReadObjects) -> Result<Store
         cluster_id: view.cluster_id,
         holds: view.holds,
         findings: view.findings,
+        foreign: view.foreign,
+        unread: view.unread,
     })
 }
 

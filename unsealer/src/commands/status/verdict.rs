@@ -113,6 +113,13 @@ fn judge_store(store: &StoreFacts, nodes: &[NodeFacts], note: &mut impl FnMut(An
     if store.rolled_back {
         note(Answer::Alarm, "the store went back: objects that this host has seen are gone".to_owned());
     }
+    if store.foreign > 0 {
+        note(Answer::Alarm, format!("{} foreign objects stand under this Vault's name", store.foreign));
+    }
+    if let Some(path) = store.unread.first() {
+        let count = store.unread.len();
+        note(Answer::Alarm, format!("part of the store could not be read: {count} objects or folders, first {path}"));
+    }
     if !store.findings.is_empty() {
         note(Answer::Alarm, format!("{} stored objects are not what they should be", store.findings.len()));
     }

@@ -7,8 +7,9 @@ use sops_tools::report::{ExitStatus, Failure};
 
 use crate::commands::{Setup, chosen_vaults};
 use crate::session::Session;
+use crate::store::bundle::BundleFault;
 use crate::store::load::load;
-use crate::store::verify::{Verification, verify};
+use crate::store::verify::{BundleCheck, Verification, verify};
 
 pub(super) async fn run(setup: &Setup, vault: Option<&str>) -> Result<ExitStatus, Failure> {
     let loaded = setup.load()?;
@@ -53,11 +54,15 @@ fn text(name: &str, count: usize, found: &Verification) -> String {
     text
 }
 
-fn opened(opened: Option<&Result<Vec<u8>, crate::store::bundle::BundleFault>>) -> String {
+fn fault(bundle: &BundleCheck) -> Option<&BundleFault> {
+    bundle.opened.as_ref().and_then(|opened| opened.as_ref().err())
+}
+
+fn opened(opened: Option<&Result<Vec<u8>, BundleFault>>) -> String {
     match opened {
         None => "is not there".to_owned(),
         Some(Ok(numbers)) => format!("{} shares", numbers.len()),
-        Some(Err(fault)) => fault.to_string(),
+        Some(Err(fault)) => format!("{fault}\n         next: {}", fault.hint()),
     }
 }
 
@@ -69,7 +74,8 @@ fn value(name: &str, count: usize, found: &Verification) -> Value {
             "seal": bundle.seal,
             "custodian": bundle.custodian,
             "shares": bundle.opened.as_ref().and_then(|opened| opened.as_ref().ok()).map(Vec::len),
-            "fault": bundle.opened.as_ref().and_then(|opened| opened.as_ref().err()).map(ToString::to_string),
+            "fault": fault(bundle).map(ToString::to_string),
+            "nextStep": fault(bundle).map(BundleFault::hint),
         })
     });
     let opens = found.opens.iter().map(|(generation, opens)| json!({"generation": generation, "opens": opens}));

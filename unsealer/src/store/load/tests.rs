@@ -2,10 +2,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use restore::objects::memory::{Fault, MemoryStore, Operation};
+use restore::objects::{Bounds, Survey, Wanted};
 
 use super::*;
+use crate::store::listing::ENTRY_LIMIT;
 use crate::store::names::MarkKind;
-use crate::store::testing::{World, vault};
+use crate::store::testing::{World, fixed_id, vault};
 use crate::store::view::{Standing, derive};
 
 fn world() -> World {
@@ -79,14 +81,78 @@ async fn rubbish_is_not_kept_in_memory_and_large_objects_are_not_read() {
 }
 
 #[tokio::test]
-async fn a_listing_above_the_limit_is_an_error() {
+async fn strangers_names_are_counted_and_hide_nothing() {
     let world = world();
     let store = stored(&world);
-    for number in 0..ENTRY_LIMIT {
+    for number in 0..6000 {
         store.put(format!("vaults/vault/x/{number}"), "x");
     }
-    let error = load(&store, &vault(), &world.keys, &Contents::default(), None).await;
-    assert_eq!(error.map_err(|error| error.kind), Err(ErrorKind::TooLarge));
+    let contents = loaded(&store, &world, None).await;
+    assert_eq!((contents.foreign, contents.unread().count()), (6000, 0));
+    assert_eq!(contents.objects.len(), world.contents.objects.len() + Survey::EXAMPLES, "the rest is not kept");
+    let view = derive(&vault(), &contents, &world.keys, &Contents::default());
+    assert_eq!((view.foreign, &view.unread), (6000, &Vec::new()));
+    assert_eq!(view.candidates, world.view(&Contents::default()).candidates);
+    assert_eq!(view.findings.len(), Survey::EXAMPLES, "the first few are alarmed by name");
+}
+
+#[tokio::test]
+async fn a_section_above_the_limit_is_unread_and_the_others_count() {
+    let mut world = World::new();
+    world.generation(1, 1, 1);
+    world.mark(1, MarkKind::Proven, 2);
+    // The honest hold stands behind all others.
+    world.counter = 1_000_000_000;
+    world.hold(3);
+    let store = stored(&world);
+    for number in 0..=ENTRY_LIMIT as u64 {
+        store.put(Name::Hold { id: fixed_id(1_000_000 + number) }.path(&vault()), "x");
+    }
+    let contents = loaded(&store, &world, None).await;
+    let view = derive(&vault(), &contents, &world.keys, &Contents::default());
+    assert_eq!(view.unread, ["vaults/vault/holds/"]);
+    assert_eq!(view.candidates, world.view(&Contents::default()).candidates);
+    // What the cache has seen and the cut listing does not show may stand there all the same.
+    let view = derive(&vault(), &contents, &world.keys, &world.contents);
+    assert_eq!((view.rolled_back, view.holds.len()), (false, 1));
+    let holds = load_holds(&store, &vault(), &world.keys, Some(&contents)).await.unwrap_or_default();
+    let mut again = contents.clone();
+    again.replace_holds(&vault(), holds);
+    assert_eq!(again.cut, contents.cut);
+}
+
+#[tokio::test]
+async fn a_flood_that_cannot_be_read_in_time_is_unread_after_what_opens() {
+    let world = world();
+    let store = Slow(stored(&world));
+    for number in 0..1000 {
+        store.0.put(Name::Hold { id: fixed_id(1_000_000 + number) }.path(&vault()), "x");
+    }
+    tokio::time::pause();
+    let contents = loaded(&store, &world, None).await;
+    let view = derive(&vault(), &contents, &world.keys, &Contents::default());
+    assert!(view.unread.len() > 100 && view.unread.len() < 1000, "{}", view.unread.len());
+    assert!(view.unread.iter().all(|path| path.contains("/holds/")), "{:?}", view.unread.first());
+    assert_eq!(view.candidates, world.view(&Contents::default()).candidates);
+}
+
+/// Every read takes a second.
+struct Slow(MemoryStore);
+
+#[async_trait]
+impl ReadObjects for Slow {
+    async fn get(&self, path: &ObjectPath, limit_bytes: u64) -> Result<Vec<u8>, ObjectError> {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        self.0.get(path, limit_bytes).await
+    }
+
+    async fn survey(&self, prefix: &str, wanted: Wanted, bounds: Bounds) -> Result<Survey, ObjectError> {
+        self.0.survey(prefix, wanted, bounds).await
+    }
+
+    fn describe(&self) -> String {
+        self.0.describe()
+    }
 }
 
 #[tokio::test]
@@ -115,13 +181,13 @@ impl ReadObjects for Tagged {
         self.store.get(path, limit_bytes).await
     }
 
-    async fn list(&self, prefix: &str, limit_entries: usize) -> Result<Vec<Entry>, ObjectError> {
-        let mut entries = self.store.list(prefix, limit_entries).await?;
+    async fn survey(&self, prefix: &str, wanted: Wanted, bounds: Bounds) -> Result<Survey, ObjectError> {
+        let mut survey = self.store.survey(prefix, wanted, bounds).await?;
         let contents = self.store.contents();
-        for entry in &mut entries {
+        for entry in &mut survey.entries {
             entry.tag = contents.get(&entry.path).map(|bytes| crate::store::bundle::digest(bytes));
         }
-        Ok(entries)
+        Ok(survey)
     }
 
     fn describe(&self) -> String {

@@ -58,6 +58,7 @@ pub fn conclude(vault: &VaultName, reading: &Reading) -> StoreView {
         anything_here: reading.anything_here(),
         anything_authentic: reading.anything_authentic(),
         rolled_back,
+        foreign: reading.foreign,
         unread: unread(vault, reading),
     }
 }
@@ -65,7 +66,8 @@ pub fn conclude(vault: &VaultName, reading: &Reading) -> StoreView {
 fn unread(vault: &VaultName, reading: &Reading) -> Vec<String> {
     let known =
         |name: &Name| reading.sealed.contains_key(name) || reading.records.iter().any(|stored| stored.name == *name);
-    reading.unreadable.iter().filter(|name| !known(name)).map(|name| name.path(vault)).collect()
+    let objects = reading.unreadable.iter().filter(|name| !known(name)).map(|name| name.path(vault));
+    reading.cut.iter().cloned().chain(objects).collect()
 }
 
 fn current(facts: &BTreeMap<Generation, Facts<'_>>) -> Option<Generation> {

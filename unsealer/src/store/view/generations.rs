@@ -92,8 +92,11 @@ pub(super) fn candidates(
     let mut candidates = Vec::new();
     for (generation, facts) in facts {
         if facts.manifests.is_empty() {
-            let path = Name::Manifest { generation: *generation, seal: Seal(1) }.path(vault);
-            findings.push(finding("missing-manifest", &path, "marks stand here and no authentic manifest".to_owned()));
+            let manifest = Name::Manifest { generation: *generation, seal: Seal(1) };
+            if !reading.may_stand(vault, &manifest) {
+                let detail = "marks stand here and no authentic manifest".to_owned();
+                findings.push(finding("missing-manifest", &manifest.path(vault), detail));
+            }
             continue;
         }
         two_digests(vault, *generation, facts, findings);
@@ -163,7 +166,7 @@ fn bundles(
             }
             let copy = reading.named(&name, entry);
             let pruned = facts.retired.is_some() || facts.superseded.contains(seal);
-            if let Some(class) = trouble(reading, &name, copy, pruned) {
+            if let Some(class) = trouble(vault, reading, &name, copy, pruned) {
                 findings.push(finding(class, &name.path(vault), detail(reading, &name, entry, copy)));
             }
             bundles.push(SealedBundle {
@@ -178,14 +181,20 @@ fn bundles(
     bundles
 }
 
-fn trouble(reading: &Reading, name: &Name, copy: Option<&Sealed>, pruned: bool) -> Option<&'static str> {
+fn trouble(
+    vault: &VaultName,
+    reading: &Reading,
+    name: &Name,
+    copy: Option<&Sealed>,
+    pruned: bool,
+) -> Option<&'static str> {
     if reading.unread.contains(name) || copy.is_some_and(|copy| copy.in_store) {
         return None;
     }
     if reading.in_store.contains(name) {
         return Some("damaged");
     }
-    (!pruned).then_some("missing-bundle")
+    (!pruned && !reading.may_stand(vault, name)).then_some("missing-bundle")
 }
 
 fn detail(reading: &Reading, name: &Name, entry: &ManifestCustodian, copy: Option<&Sealed>) -> String {

@@ -15,7 +15,7 @@ pub(super) fn gone(vault: &VaultName, reading: &Reading, facts: &BTreeMap<Genera
     let mut gone: Vec<Finding> = reading
         .records
         .iter()
-        .filter(|stored| stored.in_cache && !stored.in_store && !reading.unread.contains(&stored.name))
+        .filter(|stored| stored.in_cache && !stored.in_store && !reading.may_stand(vault, &stored.name))
         .filter(|stored| !may_be_pruned(reading, stored))
         .map(|stored| stored.name.path(vault))
         .map(|path| finding("rolled-back", &path, "seen here before, no longer in the store".to_owned()))
@@ -36,7 +36,7 @@ fn lost_bundles(vault: &VaultName, reading: &Reading, facts: &BTreeMap<Generatio
             let Ok(custodian) = CustodianName::new(&entry.name) else { continue };
             let name = Name::Bundle { generation, custodian, seal };
             let only_cached = reading.named(&name, entry).is_some_and(|copy| !copy.in_store);
-            if only_cached && !reading.unread.contains(&name) {
+            if only_cached && !reading.may_stand(vault, &name) {
                 let detail = "this bundle was seen here before and is no longer in the store".to_owned();
                 lost.push(finding("rolled-back", &name.path(vault), detail));
             }
