@@ -14,7 +14,7 @@ use harness::weed::{ADMIN, BUCKET, READ_ONLY, READ_WRITE, Weed};
 use harness::workdir::Workdir;
 use restore::objects::directory::DirectoryStore;
 use restore::objects::location::LocationSettings;
-use restore::objects::{ErrorKind, ObjectPath, ReadObjects as _, WriteObjects};
+use restore::objects::{ErrorKind, ObjectPath, WriteObjects};
 
 const LIMIT: Duration = Duration::from_mins(1);
 const MEBIBYTE: usize = 1024 * 1024;
