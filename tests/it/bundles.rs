@@ -18,9 +18,10 @@ use unsealer::store::names::{CustodianName, VaultName};
 use unsealer::store::view::{Generation, Seal};
 
 const LIMIT: Duration = Duration::from_mins(1);
+const BUNDLE: &str = "store/vaults/main/generations/1/all.1.age";
 
 fn bundle_file(site: &Site) -> PathBuf {
-    site.folder().join("store/vaults/main/generations/1/all.1.age")
+    site.folder().join(BUNDLE)
 }
 
 /// A whole, well-formed bundle of another place.
@@ -39,22 +40,22 @@ fn bundle_of(vault: &str, generation: u32, seal: Seal, identities: &Identities) 
 }
 
 /// The clear text of a bundle, changed and sealed again.
-fn rewritten(sealed: &[u8], identities: &Identities, change: impl FnOnce(String) -> String) -> Vec<u8> {
+fn rewritten(sealed: &[u8], identities: &Identities, change: impl FnOnce(&str) -> String) -> Vec<u8> {
     let plain = sops_tools::custody::open(sealed, identities).expect("the bundle opens");
-    let text = change(String::from_utf8(plain.expose().to_vec()).expect("text"));
+    let text = change(std::str::from_utf8(plain.expose()).expect("text"));
     let plain = Plaintext::copy_from(text.as_bytes());
     sops_tools::custody::seal(&plain, &identities.to_recipients()).expect("sealed")
 }
 
 /// The first share's text with one character changed.
-fn with_a_damaged_share(text: String) -> String {
+fn with_a_damaged_share(text: &str) -> String {
     let at = text.find("\"share\":\"").expect("a share") + 12;
     let other = if text.as_bytes()[at] == b'A' { "B" } else { "A" };
     [&text[..at], other, &text[at + 1..]].concat()
 }
 
 /// The first two shares under each other's number.
-fn with_swapped_shares(text: String) -> String {
+fn with_swapped_shares(text: &str) -> String {
     let entries: Vec<&str> = text.split("{\"number\":").collect();
     let number = |entry: &str| entry.split(',').next().expect("a number").to_owned();
     let (first, second) = (number(entries[1]), number(entries[2]));
@@ -88,7 +89,7 @@ async fn each_kind_of_bad_bundle_has_its_own_message_and_one_next_step() {
         ("belongs to another Vault", bundle_of("other", 1, Seal(1), &identities)),
     ] {
         std::fs::remove_file(bundle_file(&site)).expect("the bundle");
-        std::fs::write(bundle_file(&site), bad).expect("a bad bundle");
+        site.folder().write(BUNDLE, bad);
         let check = site.command(&["export", "--check", "--identity", &offline.to_string_lossy()]).await;
         check.assert_status(6);
         let cause = only(words, &check.stderr, |line| line.starts_with("cause:"));
@@ -112,7 +113,7 @@ async fn each_kind_of_bad_bundle_has_its_own_message_and_one_next_step() {
     assert_eq!(hints.len(), 5, "{hints:?}");
     assert!(server.api().sealed().await);
     std::fs::remove_file(bundle_file(&site)).expect("the bundle");
-    std::fs::write(bundle_file(&site), good).expect("the good bundle");
+    site.folder().write(BUNDLE, good);
     site.command(&["unseal"]).await.assert_status(0);
 }
 
@@ -155,7 +156,9 @@ fn only(words: &str, text: &str, wanted: impl Fn(&str) -> bool) -> String {
 
 /// The first line that says `words`.
 fn the_line(words: &str, text: &str) -> String {
-    text.lines().find(|line| line.contains(words)).unwrap_or_else(|| panic!("{words:?} is not said: {text}")).to_owned()
+    let line = text.lines().find(|line| line.contains(words));
+    assert!(line.is_some(), "{words:?} is not said: {text}");
+    line.unwrap_or_default().to_owned()
 }
 
 /// What the daemon's status says of the bundle.

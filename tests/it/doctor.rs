@@ -14,6 +14,7 @@ use reqwest::Method;
 use serde_json::Value;
 
 const LIMIT: Duration = Duration::from_mins(1);
+const TRACE: &str = "state/offline-key/main.json";
 
 async fn scene() -> (Server, Site) {
     let server = Plan::new(Product::Vault, Storage::File).start().await;
@@ -28,7 +29,8 @@ async fn check(site: &Site, name: &str, seen_by: impl Fn(Program) -> Program) ->
     let text = run(seen_by(site.program(&["doctor"])), LIMIT).await;
     let checks = json.json()["checks"].as_array().cloned().expect("checks");
     let found = checks.iter().find(|check| check["check"] == name);
-    let found = found.unwrap_or_else(|| panic!("no check {name}: {}", json.text()));
+    assert!(found.is_some(), "no check {name}: {}", json.text());
+    let found = found.expect("just seen");
     let word = |key: &str| found[key].as_str().unwrap_or_default().to_owned();
     let (result, seen) = (word("result"), word("seen"));
     assert_eq!(result == "good", found["hint"].is_null(), "a next step where it is not good: {found}");
@@ -98,11 +100,10 @@ async fn the_offline_key_counts_as_tried_when_it_has_opened_the_current_generati
     is(&plain(&site, "offline-key").await, "weak", "never tried");
     site.command(&["export", "--check", "--identity", &identity("keys/offline.agekey")]).await.assert_status(0);
     is(&plain(&site, "offline-key").await, "good", "generation 1");
-    let tried = site.folder().join("state/offline-key/main.json");
-    let text = std::fs::read_to_string(&tried).expect("the trace");
-    std::fs::write(&tried, text.replace("\"generation\":1", "\"generation\":7")).expect("the trace");
+    let text = std::fs::read_to_string(site.folder().join(TRACE)).expect("the trace");
+    site.folder().write(TRACE, text.replace("\"generation\":1", "\"generation\":7"));
     is(&plain(&site, "offline-key").await, "weak", "generation 7");
-    std::fs::write(&tried, r#"{"at":"2020-01-01T00:00:00Z","generation":1}"#).expect("the trace");
+    site.folder().write(TRACE, r#"{"at":"2020-01-01T00:00:00Z","generation":1}"#);
     is(&plain(&site, "offline-key").await, "weak", "2020");
 }
 

@@ -1,7 +1,6 @@
 //! Whoever may write fills a Vault's prefix with more objects than an honest history ever has.
 #![expect(clippy::expect_used, reason = "a scenario that cannot be set up has failed")]
 
-use std::path::Path;
 use std::time::Duration;
 
 use futures::stream::{self, StreamExt as _};
@@ -25,10 +24,9 @@ enum Ground {
 impl Ground {
     async fn put_all(&self, site: &Site, names: impl Iterator<Item = String>) {
         match self {
-            Self::Directory => {
-                let root = site.folder().join("store/vaults/main");
-                names.for_each(|name| put_file(&root.join(name)));
-            }
+            Self::Directory => names.for_each(|name| {
+                site.folder().write(&format!("store/vaults/main/{name}"), "x");
+            }),
             Self::S3(weed) => {
                 let bucket = weed.bucket(READ_WRITE);
                 let put = |name: String| put_object(bucket.clone(), format!("prod/vaults/main/{name}"));
@@ -36,11 +34,6 @@ impl Ground {
             }
         }
     }
-}
-
-fn put_file(path: &Path) {
-    std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
-    std::fs::write(path, "x").expect("a stranger's file");
 }
 
 async fn put_object(bucket: Bucket, key: String) {

@@ -80,7 +80,6 @@ async fn refuse_it(settings: &LocationSettings) {
     let error = store.create(&path("huge"), b"small").await.expect_err("a taken name");
     assert_eq!(error.kind, ErrorKind::Conflict, "{error}");
     let grown = memory("self", "VmHWM:").saturating_sub(before);
-    println!("refusing {HUGE} bytes took {grown}");
     assert!(grown < ALLOWED, "{grown} bytes more at the peak");
 }
 

@@ -11,10 +11,9 @@ use serde_json::json;
 
 /// Puts a new first line into the store key file: the older one authenticates from here on.
 fn with_a_new_store_key(site: &Site, other: &Site) {
-    let file = |site: &Site| site.folder().join("keys/unseal/store.key");
-    let (old, new) = (std::fs::read_to_string(file(site)), std::fs::read_to_string(file(other)));
-    let text = [new.expect("a store key"), old.expect("a store key")].concat();
-    std::fs::write(file(site), text).expect("the store key file");
+    const FILE: &str = "keys/unseal/store.key";
+    let lines = |site: &Site| std::fs::read_to_string(site.folder().join(FILE)).expect("a store key");
+    site.folder().write(FILE, lines(other) + &lines(site));
 }
 
 fn stored(site: &Site) -> BTreeMap<String, Vec<u8>> {

@@ -120,7 +120,7 @@ fn commit(world: &mut World, deed: &Deed, targets: &[String]) {
 fn moved(view: &StoreView) -> StoreView {
     let mut view = view.clone();
     view.candidates.retain(|candidate| candidate.standing != Standing::NotAuthentic);
-    StoreView { findings: Vec::new(), next_generation: None, next_intent: None, rolled_back: false, ..view }
+    StoreView { findings: Vec::new(), next_generation: None, next_intent: None, foreign: 0, rolled_back: false, ..view }
 }
 
 proptest! {
