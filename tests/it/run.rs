@@ -7,74 +7,17 @@
 
 use std::time::{Duration, Instant};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use harness::api::Keys;
 use harness::daemon::Daemon;
 use harness::server::{Cluster, Plan, Product, Server, Storage};
 use harness::site::Site;
 use harness::wait;
-use restore::objects::directory::DirectoryStore;
 use serde_json::Value;
-use sops_tools::clock::{Clock as _, System};
-use sops_tools::custody::{Identities, Recipient, StoreKeys};
-use sops_tools::secret::Share;
-use unsealer::daemon::local::{LocalWord, say};
-use unsealer::store::custodians::Custody;
-use unsealer::store::names::VaultName;
-use unsealer::store::publish::{Staging, Writer};
-use unsealer::store::records::{HoldRecord, ReleaseRecord};
-use unsealer::store::view::{Generation, Seal};
+
+use crate::stock::{Stock, shares};
 
 /// Longest time for a state to come, on a loaded machine.
 const LIMIT: Duration = Duration::from_mins(1);
-
-pub(crate) struct Store {
-    objects: DirectoryStore,
-    keys: StoreKeys,
-    identities: Identities,
-    recipients: Vec<Recipient>,
-}
-
-impl Store {
-    pub(crate) fn of(site: &Site) -> Self {
-        let keys = site.folder().join("keys/unseal");
-        let recipients = site.settings["recipients"].as_object().expect("recipients");
-        Self {
-            objects: DirectoryStore::open_or_make(site.folder().join("store")).expect("a store"),
-            keys: StoreKeys::load(&keys.join("store.key")).expect("a store key"),
-            identities: Identities::load(&[keys]).expect("an identity"),
-            recipients: recipients
-                .values()
-                .map(|text| text.as_str().expect("text").parse().expect("a recipient"))
-                .collect(),
-        }
-    }
-
-    fn writer<'a>(&'a self, vault: &'a VaultName) -> Writer<'a> {
-        Writer::new(&self.objects, vault, &self.keys, &System, &System)
-    }
-
-    /// Stores the shares of a server's init as generation 1.
-    pub(crate) async fn publish(&self, vault: &VaultName, keys: &Keys) {
-        let shares = keys.shares.iter().map(|text| Share::copy_from(&STANDARD.decode(text).expect("base64")));
-        let shares: Vec<Share> = shares.collect();
-        let staging = Staging {
-            generation: Generation(1),
-            seal: Seal(1),
-            shares: &shares,
-            total: u8::try_from(shares.len()).expect("at most 255 shares"),
-            threshold: u8::try_from(keys.threshold).expect("a threshold"),
-            custody: &Custody::single(self.recipients.clone()),
-            created: System.now(),
-        };
-        self.writer(vault).stage(&staging, &self.identities).await.expect("stored shares");
-    }
-}
-
-pub(crate) fn name(text: &str) -> VaultName {
-    VaultName::new(text).expect("a name")
-}
 
 fn node(status: &Value) -> &Value {
     &status["vaults"][0]["nodes"][0]
@@ -89,7 +32,7 @@ async fn kept_open(product: Product, storage: Storage) -> (Server, Keys, Site, D
     let server = Plan::new(product, storage).start().await;
     let keys = server.api().init(5, 3).await;
     let site = Site::new().await.vault("main", [server.address()]);
-    Store::of(&site).publish(&name("main"), &keys).await;
+    Stock::of(&site, "main").stage(1, &shares(&keys)).await;
     let daemon = site.daemon().await;
     daemon.until(LIMIT, "the Vault to be open", is("open-active")).await;
     (server, keys, site, daemon)
@@ -154,56 +97,6 @@ async fn a_boot_without_the_store_opens_from_the_cache() {
 }
 
 #[tokio::test]
-async fn a_hold_keeps_a_restarted_server_shut_until_its_release() {
-    let (mut server, _, site, daemon) = kept_open(Product::Vault, Storage::File).await;
-    let store = Store::of(&site);
-    let vault = name("main");
-    let incident = HoldRecord { reason: "incident 7".to_owned(), host: "ops".to_owned() };
-    let id = store.writer(&vault).hold(incident).await.expect("a hold");
-    daemon.until(LIMIT, "the hold to be seen", |status| status["vaults"][0]["holds"][0]["kind"] == "stored").await;
-    server.kill();
-    server.start_again().await;
-    let held = daemon.until(LIMIT, "the server to be held", is("held")).await;
-    assert!(node(&held)["message"].as_str().expect("a message").contains("incident 7"), "{held}");
-    let metrics = daemon.metrics().await;
-    assert!(metrics.contains("unsealer_holds{vault=\"main\",kind=\"stored\"} 1.0"), "{metrics}");
-    assert!(server.api().sealed().await);
-    let releases = vec![id.as_str().to_owned()];
-    let release = ReleaseRecord { releases, reason: "over".to_owned(), host: "ops".to_owned() };
-    store.writer(&vault).release(release).await.expect("a release");
-    daemon.until(LIMIT, "the Vault to be open again", is("open-active")).await;
-}
-
-#[tokio::test]
-async fn a_local_hold_works_without_the_store() {
-    let (mut server, _, site, daemon) = kept_open(Product::Vault, Storage::File).await;
-    let cache = site.folder().join("cache");
-    let hold = unsealer::supervisor::LocalHold { reason: "disk".to_owned(), host: "here".to_owned(), at: System.now() };
-    say(&cache, "main", &LocalWord::Hold(hold)).expect("a local hold");
-    daemon.until(LIMIT, "the hold to be seen", |status| status["vaults"][0]["holds"][0]["kind"] == "local").await;
-    server.kill();
-    server.start_again().await;
-    daemon.until(LIMIT, "the server to be held", is("held")).await;
-    say(&cache, "main", &LocalWord::Release(System.now())).expect("a local release");
-    daemon.until(LIMIT, "the Vault to be open again", is("open-active")).await;
-}
-
-#[tokio::test]
-async fn an_empty_server_with_stored_shares_is_a_volume_that_was_not_restored() {
-    let (mut server, _, _site, daemon) = kept_open(Product::Vault, Storage::File).await;
-    server.kill();
-    server.empty_storage();
-    server.start_again().await;
-    let status = daemon.until(LIMIT, "the loss to be named", is("not-restored")).await;
-    assert!(node(&status)["nextStep"].as_str().expect("a next step").contains("restore the volume"), "{status}");
-    assert!(!node(&server.api().seal_status().await)["initialized"].as_bool().unwrap_or(false));
-    let metrics = daemon.metrics().await;
-    let series =
-        format!("unsealer_node_state{{vault=\"main\",node=\"{}\",state=\"not-restored\"}} 1.0", server.address());
-    assert!(metrics.contains(&series), "{metrics}");
-}
-
-#[tokio::test]
 async fn servers_that_hang_delay_no_other() {
     let mut servers = Vec::new();
     let mut site = Site::new().await;
@@ -211,7 +104,7 @@ async fn servers_that_hang_delay_no_other() {
         let server = Plan::new(Product::Vault, Storage::Inmem).start().await;
         let keys = server.api().init(5, 3).await;
         let vault = format!("v{number}");
-        Store::of(&site).publish(&name(&vault), &keys).await;
+        Stock::of(&site, &vault).stage(1, &shares(&keys)).await;
         site = site.vault(&vault, [server.address()]);
         servers.push(server);
     }
@@ -232,39 +125,11 @@ async fn servers_that_hang_delay_no_other() {
     assert_eq!(status["vaults"][4]["nodes"][0]["state"], "unreachable", "{status}");
 }
 
-#[tokio::test]
-async fn a_deliberate_seal_is_respected_until_a_release() {
-    let server = Plan::new(Product::Vault, Storage::File).start().await;
-    let keys = server.api().init(5, 3).await;
-    server.api().unseal(&keys).await;
-    let site = Site::new().await.vault("main", [server.address()]);
-    let (store, vault) = (Store::of(&site), name("main"));
-    store.publish(&vault, &keys).await;
-    let daemon = site.daemon().await;
-    daemon.until(LIMIT, "the open Vault to be seen", is("open-active")).await;
-    // Long enough for the connection that proves it is the same process.
-    daemon.until(LIMIT, "the store to be read", |status| status["vaults"][0]["store"]["available"] == true).await;
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    server.api().seal(&keys.root_token).await;
-    // An open server is looked at once in 75 s, and when something new is stored. This release is known when the seal is seen.
-    let release = || ReleaseRecord { releases: Vec::new(), reason: "test".to_owned(), host: "ops".to_owned() };
-    store.writer(&vault).release(release()).await.expect("a release");
-    let held = daemon.until(LIMIT, "the seal to be seen", is("held")).await;
-    assert_eq!(held["vaults"][0]["holds"][0]["kind"], "inferred", "{held}");
-    // It outlives the daemon.
-    assert_eq!(daemon.stop().await, Some(0));
-    let daemon = site.daemon().await;
-    daemon.until(LIMIT, "the hold to be remembered", is("held")).await;
-    assert!(server.api().sealed().await);
-    store.writer(&vault).release(release()).await.expect("a release");
-    daemon.until(LIMIT, "the Vault to be open again", is("open-active")).await;
-}
-
 async fn three_nodes(product: Product) {
     let mut cluster = Cluster::start(product, 3, None).await;
     let keys = cluster.nodes[0].api().init(5, 3).await;
     let site = Site::new().await.vault("main", cluster.nodes.iter().map(Server::address));
-    Store::of(&site).publish(&name("main"), &keys).await;
+    Stock::of(&site, "main").stage(1, &shares(&keys)).await;
     let daemon = site.daemon().await;
     let open = |status: &Value| {
         let nodes = status["vaults"][0]["nodes"].as_array().expect("nodes");

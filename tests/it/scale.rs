@@ -14,7 +14,7 @@ use harness::site::Site;
 use harness::wait;
 use serde_json::Value;
 
-use crate::run::{Store, name};
+use crate::stock::{Stock, shares};
 
 /// Longest time for all of them, on a loaded machine: a hundred that start at once share two cores.
 const LIMIT: Duration = Duration::from_mins(4);
@@ -95,7 +95,7 @@ async fn many_vaults_are_opened_by_one_daemon_as_fast_beside_some_that_hang() {
     let mut site = Site::new().await;
     for (number, server) in servers.iter().enumerate() {
         let vault = format!("v{number}");
-        Store::of(&site).publish(&name(&vault), &keys[number]).await;
+        Stock::of(&site, &vault).stage(1, &shares(&keys[number])).await;
         site = site.vault(&vault, [server.address()]);
     }
     let daemon = site.daemon().await;

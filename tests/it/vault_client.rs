@@ -2,6 +2,8 @@
 
 #![expect(clippy::expect_used, reason = "a fault here fails the test")]
 
+mod hazards;
+
 use std::net::SocketAddr;
 use std::process::Command;
 use std::sync::{Arc, Mutex};

@@ -24,7 +24,9 @@ impl Daemon {
     /// Starts `program` with its log in `folder`, and waits until it serves `/live` on 127.0.0.1:`port`.
     pub(crate) async fn start(program: Program, folder: &Workdir, port: u16) -> Self {
         let process = program.start(&folder.join("daemon.log"));
-        let client = Client::builder().no_proxy().timeout(Duration::from_secs(5)).build().expect("HTTP client");
+        // The daemon ends every connection after a minute, which may be the moment of a request on a kept one.
+        let client = Client::builder().no_proxy().pool_max_idle_per_host(0).timeout(Duration::from_secs(5));
+        let client = client.build().expect("HTTP client");
         let mut daemon = Self { process, address: format!("http://127.0.0.1:{port}"), client };
         wait::for_some(LIMIT, "the daemon to serve", async || {
             if let Some(status) = daemon.process.ended() {

@@ -86,11 +86,11 @@ fn start_vault(
         local_faults: local::Faults::default(),
     };
     lifecycle.spawn(format!("store of {}", vault.name), Box::pin(stocktaker.keep(lifecycle.soft())));
-    let peers = Arc::new(vault.peers);
+    let members: Vec<MakeNode> = vault.nodes.iter().map(|(_, _, make)| Arc::clone(make)).collect();
     for (number, (address, _, make)) in vault.nodes.into_iter().enumerate() {
         let keeper = node::Keeper {
             make,
-            peers: Arc::clone(&peers),
+            peers: other_members(&members, number, &vault.peers),
             board: Arc::clone(board),
             vault: index,
             index: number,
@@ -101,4 +101,11 @@ fn start_vault(
         };
         lifecycle.spawn(format!("node {address} of {}", vault.name), Box::pin(keeper.keep(lifecycle.soft())));
     }
+}
+
+/// Whom a node's task asks whether its cluster is up: the peers, and the other nodes too, since at the start of the daemon none of
+/// their tasks has looked yet.
+fn other_members(nodes: &[MakeNode], own: usize, peers: &[MakeNode]) -> Vec<MakeNode> {
+    let others = nodes.iter().enumerate().filter(|(number, _)| *number != own).map(|(_, make)| make);
+    others.chain(peers).map(Arc::clone).collect()
 }

@@ -10,7 +10,6 @@ use crate::status::{
     BundleStatus, Condition, FindingStatus, GenerationStatus, HoldKind, HoldStatus, NodeStatus, SecretFileFault,
     Status, StoreStatus, UnsealStatus, VERSION, VaultStatus,
 };
-use crate::store::view::{Generation, StoreView};
 use crate::supervisor::{Facts, Place, State};
 
 /// A task that has not turned for this long is stuck: the longest turn is bounded by [`super::node::TURN`].
@@ -86,22 +85,9 @@ impl VaultBoard {
     pub fn facts(&self, node: &NodeBoard) -> Facts {
         let mut facts = self.known.borrow().clone();
         facts.place = node.place;
-        facts.leader_opened_with = self.leader_opened_with(facts.view.as_deref());
+        let view = facts.view.as_deref();
+        facts.leader_opened_with = self.nodes.iter().find_map(|node| node.report.borrow().state.leads_with(view));
         facts
-    }
-
-    /// What opened the active node, unless another generation was proven since: a rekey while it was open makes it the old one.
-    fn leader_opened_with(&self, view: Option<&StoreView>) -> Option<Generation> {
-        let proven = view.and_then(|view| {
-            let current = view.candidates.iter().find(|one| Some(one.generation) == view.current)?;
-            current.proven
-        });
-        self.nodes.iter().find_map(|node| {
-            let report = node.report.borrow();
-            let active = report.state.condition == Condition::OpenActive;
-            let opened = report.state.opened.filter(|(at, _)| active && proven.is_none_or(|proven| proven <= *at));
-            opened.map(|(_, generation)| generation)
-        })
     }
 
     /// Whether another node of this daemon is active.
@@ -268,5 +254,28 @@ pub(super) fn bundle_line(bundle: &crate::store::view::SealedBundle, authentic: 
         openable: false,
         recipient: None,
         fault: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::view::Generation;
+
+    #[test]
+    fn what_opened_the_leader_is_a_fact_for_every_node() {
+        let start = Timestamp::from_second(1_800_000_000).unwrap();
+        let node = |name: &str| (name.to_owned(), Place::Remote);
+        let board = blank(start, vec![("main".to_owned(), vec![node("joiner"), node("leader")])]);
+        let [joiner, leader] = &board.vaults[0].nodes[..] else { panic!("two nodes") };
+        let told = || board.vaults[0].facts(joiner).leader_opened_with;
+        assert_eq!(told(), None);
+        leader.report.send_modify(|report| {
+            report.state.opened = Some((start, Generation(2)));
+            report.state.opened_by_us = true;
+        });
+        assert_eq!(told(), None, "it does not lead yet");
+        leader.report.send_modify(|report| report.state.condition = Condition::OpenActive);
+        assert_eq!(told(), Some(Generation(2)));
     }
 }

@@ -32,7 +32,8 @@ const PASSING: Duration = Duration::from_secs(2);
 /// What a node's task works with.
 pub(super) struct Keeper {
     pub(super) make: MakeNode,
-    pub(super) peers: Arc<Vec<MakeNode>>,
+    /// Every other member of its cluster that the settings name.
+    pub(super) peers: Vec<MakeNode>,
     pub(super) board: Arc<Board>,
     pub(super) vault: usize,
     pub(super) index: usize,

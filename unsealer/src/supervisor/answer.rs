@@ -48,6 +48,7 @@ pub(super) fn answered(state: &mut State, answer: &Answer, facts: &Facts, now: T
     if !seal.sealed {
         return open(state, answer, facts, now, jitter);
     }
+    state.opened_by_us = false;
     if (was_open && answer.continuity != Continuity::Unbroken) || !seal.initialized {
         // Most likely another process, and on another volume perhaps.
         state.member_shown = false;
@@ -65,6 +66,7 @@ pub(super) fn answered(state: &mut State, answer: &Answer, facts: &Facts, now: T
 fn open(state: &mut State, answer: &Answer, facts: &Facts, now: Timestamp, jitter: u16) -> Next {
     if let Some((generation, _)) = state.pending.take() {
         state.opened = Some((now, generation));
+        state.opened_by_us = true;
         state.unseals += 1;
     }
     let first = !state.condition.open();
@@ -302,6 +304,7 @@ pub(super) fn attempted(state: &mut State, outcome: &Outcome, facts: &Facts, now
     let (trouble, detail) = match outcome {
         Outcome::Opened { generation } => {
             state.opened = Some((now, *generation));
+            state.opened_by_us = true;
             state.unseals += 1;
             if state.back_off.as_ref().is_some_and(|one| one.trouble != Trouble::Resealed) {
                 state.back_off = None;

@@ -10,7 +10,7 @@ use super::Facts;
 use super::order::{Member, joining_matters};
 use super::rhythm::jittered;
 use crate::status::Condition;
-use crate::store::view::Generation;
+use crate::store::view::{Generation, StoreView};
 use crate::vault::{SealStatus, VaultErrorKind};
 
 /// An open server was seen sealed over an unbroken connection: somebody meant it.
@@ -98,6 +98,8 @@ pub struct State {
     pub unseals: u64,
     /// When this daemon last opened it, and with which generation.
     pub opened: Option<(Timestamp, Generation)>,
+    /// Our shares began the present open time. Not so where somebody else opened it after a seal or a restart.
+    pub opened_by_us: bool,
     /// Shares of somebody else were seen in the present sealed time.
     pub foreign_seen: bool,
     /// Deliberate seal that this daemon inferred; the caller keeps it over a restart.
@@ -128,6 +130,7 @@ impl State {
             closed_since: Some(now),
             unseals: 0,
             opened: None,
+            opened_by_us: false,
             foreign_seen: false,
             inferred,
             seen_uninitialised: false,
@@ -156,6 +159,18 @@ impl State {
             && (!seal.initialized || self.seen_uninitialised || (!settled && joining_matters(seal, facts)))
     }
 
+    /// The generation with which this daemon has just seen it open, where it is the active node. `None` where another generation was
+    /// proven since: a rekey while it was open makes the one that opened it the old one.
+    pub fn leads_with(&self, view: Option<&StoreView>) -> Option<Generation> {
+        let proven = view.and_then(|view| {
+            let current = view.candidates.iter().find(|one| Some(one.generation) == view.current)?;
+            current.proven
+        });
+        let (at, generation) = self.opened?;
+        let active = self.condition == Condition::OpenActive;
+        (active && self.opened_by_us && proven.is_none_or(|proven| proven <= at)).then_some(generation)
+    }
+
     /// Names the state and says why.
     pub(super) fn is(&mut self, condition: Condition, (message, next_step): (String, Option<String>)) {
         self.condition = condition;
@@ -165,6 +180,7 @@ impl State {
 
     /// The server is another process than before: what was learned of the old one is void.
     pub(super) fn new_process(&mut self) {
+        self.opened_by_us = false;
         self.seen_uninitialised = false;
         self.joiner = false;
         self.member_shown = false;

@@ -127,8 +127,9 @@ impl Drill<'_> {
                     VaultErrorKind::TimedOut | VaultErrorKind::Unreachable | VaultErrorKind::Malformed
                 ) =>
             {
-                self.take_back_lost_start(family).await;
-                Err(error)
+                let Err(left) = self.take_back_lost_start(family).await else { return Err(error) };
+                let detail = format!("{}; what it began may still run on the server: {}", error.detail, left.detail);
+                Err(VaultError { detail, ..error })
             }
             other => other,
         }
@@ -136,14 +137,23 @@ impl Drill<'_> {
 
     /// The answer with our nonce was lost. What runs now ran not a moment ago; with our numbers and no share in it, it is ours, or
     /// equal to ours and lost nothing by starting again.
-    async fn take_back_lost_start(&self, family: Family) {
-        if let Ok(state) = self.read(family).await
-            && promises(&state, self.total, self.threshold)
-            && state.progress == 0
-        {
-            // The lost answer is what gets reported; a failure here changes nothing in it.
-            drop(self.cancel(family, &state.nonce).await);
+    async fn take_back_lost_start(&self, family: Family) -> Result<(), VaultError> {
+        let state = self.read_again(family).await?;
+        if promises(&state, self.total, self.threshold) && state.progress == 0 {
+            self.cancel(family, &state.nonce).await?;
         }
+        Ok(())
+    }
+
+    /// As [`Self::read`], tried as often as a cancel: what broke the call before may break this one too.
+    async fn read_again(&self, family: Family) -> Result<Rotation, VaultError> {
+        for tries in 1..CANCELS {
+            match self.read(family).await {
+                Err(_) => tokio::time::sleep(CANCEL_PAUSE * tries).await,
+                read => return read,
+            }
+        }
+        self.read(family).await
     }
 
     async fn judge(&self, family: Family, started: &Rotation) -> Result<DrillOutcome, VaultError> {
