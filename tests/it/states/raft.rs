@@ -5,7 +5,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use harness::api::Keys;
-use harness::proxy::Proxy;
+use harness::proxy::{Action, Moment, Proxy, Trap};
 use harness::server::{Cluster, Plan, Product, Server, Storage};
 use harness::site::Site;
 use harness::wait;
@@ -65,16 +65,17 @@ async fn a_node_of_vault_that_has_not_met_its_leader_is_joining() {
     waits_for_its_leader(Product::Vault).await;
 }
 
-/// The joiner stands behind a proxy that lists what it is sent; the daemon has seen neither node before.
+/// The joiner stands behind a proxy that lists what it is sent. The daemon has seen neither node before, and its first look at the
+/// leader takes 5 s: until then only the question for its health tells the joiner's task that there is one.
 async fn undecided(product: Product) {
     let (cluster, keys) = led(product, 2).await;
     met_its_leader(&cluster.nodes[1]).await;
-    let proxy = Proxy::to(cluster.nodes[1].port()).await;
-    let site = Site::new().await.vault("main", [cluster.nodes[0].address(), proxy.address()]);
+    let (leader, proxy) = (Proxy::to(cluster.nodes[0].port()).await, Proxy::to(cluster.nodes[1].port()).await);
+    leader.trap(Trap::on("GET /v1/sys/seal-status", Moment::BeforeAnswering, || Action::Hang));
+    let site = Site::new().await.vault("main", [leader.address(), proxy.address()]);
     let stock = proven(&site, &keys).await;
     stock.stage(2, &wrong_shares()).await;
     let daemon = site.daemon().await;
-    shows(&daemon, 0, "open-active").await;
     let waiting = shows(&daemon, 1, "joining-undecided").await;
     let next = node(&waiting, 1)["nextStep"].as_str().unwrap_or_default();
     assert!(next.contains("`unsealer import`"), "{waiting}");
@@ -82,6 +83,7 @@ async fn undecided(product: Product) {
     let looks = proxy.count();
     wait::until(LIMIT, "three more looks", async || proxy.count() > looks + 2).await;
     assert_eq!(sent(), 0, "{:?}", proxy.calls());
+    shows(&daemon, 0, "open-active").await;
     stock.mark(2, MarkKind::Abandoned).await;
     shows(&daemon, 1, "open-standby").await;
     assert_eq!(sent(), 3, "the shares of generation 1 and no other: {:?}", proxy.calls());
