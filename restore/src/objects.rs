@@ -43,6 +43,15 @@ pub struct Entry {
     pub tag: Option<String>,
 }
 
+/// A part of a store that is joined from several.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// Its name.
+    pub name: String,
+    /// Why it could not be asked: what it holds was not seen, and nothing is known of it. `None` where it answered.
+    pub fault: Option<String>,
+}
+
 /// How a [`create`](WriteObjects::create) succeeded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Created {

@@ -4,7 +4,9 @@
 
 mod export;
 mod import;
+mod own_stores;
 mod root_token;
+mod server_name;
 mod split;
 
 use std::time::Duration;

@@ -224,6 +224,24 @@ async fn requests_run_with_a_token_until_it_is_revoked() {
 }
 
 #[tokio::test]
+async fn the_certificate_must_carry_the_servers_name_where_one_is_given() {
+    for product in [Product::OpenBao, Product::Vault] {
+        let authority = Authority::new();
+        let server = Plan::new(product, Storage::Inmem).tls(&authority).start().await;
+        for (name, carried) in [("vault.vault.svc", true), ("a.named.test", true), ("vault.other.svc", false)] {
+            let pem = authority.pem();
+            let target = Target::new(&server.address(), Some(pem.as_bytes()), None, Some(name)).expect("settings");
+            let client = Client::new(target).expect("a client");
+            assert_eq!(client.address(), server.address(), "what people set is what they read");
+            let wrong = (!carried).then_some(VaultErrorKind::Tls);
+            assert_eq!(client.seal_status().await.err().map(|error| error.kind), wrong, "{product:?} {name}");
+            let watched = client.connection_ended(Duration::from_millis(1)).await;
+            assert_eq!(watched.err().map(|error| error.kind), wrong, "{product:?} {name}, idle connection");
+        }
+    }
+}
+
+#[tokio::test]
 async fn only_the_given_authority_is_trusted() {
     for product in Product::BOTH {
         let authority = Authority::new();

@@ -84,29 +84,11 @@ impl Setup {
     }
 }
 
-/// The Vault that `--vault` names, or the only one of the settings.
-fn one_vault<'a>(loaded: &'a Loaded, name: Option<&str>) -> Result<&'a VaultSettings, Failure> {
-    let vaults = &loaded.settings.vaults;
-    let names = || vaults.iter().map(|vault| vault.name.as_str()).collect::<Vec<_>>().join(", ");
-    let usage = |class, problem: &str, hint: String| Failure::new(ExitStatus::Usage, class, problem).hint(hint);
-    match (name, vaults.as_slice()) {
-        (Some(name), _) => loaded.settings.vault(name).ok_or_else(|| {
-            usage("no-such-vault", "the settings have no Vault of that name", format!("use one of: {}", names()))
-        }),
-        (None, [only]) => Ok(only),
-        (None, _) => Err(usage(
-            "which-vault",
-            "the settings have several Vaults",
-            format!("say which with --vault: {}", names()),
-        )),
-    }
-}
-
 /// The Vault that `--vault` names, or all.
 fn chosen_vaults<'a>(loaded: &'a Loaded, name: Option<&str>) -> Result<Vec<&'a VaultSettings>, Failure> {
     match name {
         None => Ok(loaded.settings.vaults.iter().collect()),
-        Some(_) => one_vault(loaded, name).map(|vault| vec![vault]),
+        Some(_) => loaded.settings.chosen(name).map(|vault| vec![vault]),
     }
 }
 

@@ -11,7 +11,7 @@ use crate::store::contents::Contents;
 use crate::store::listing;
 use crate::store::load::load;
 use crate::store::names::{CustodianName, Name, VaultName};
-use crate::store::view::{Generation, Seal, derive};
+use crate::store::view::{Elsewhere, Generation, Seal, StoreView, derive, lack};
 
 /// What was opened. Where a store key tells, bundles that an authentic manifest names go before all others.
 pub struct Exported {
@@ -21,12 +21,21 @@ pub struct Exported {
     pub authentic: Option<bool>,
     /// What did not open, one line each.
     pub faults: Vec<String>,
+    /// Who holds more of the generation in a store that was not read, as far as an authentic manifest tells.
+    pub elsewhere: Vec<Elsewhere>,
 }
 
 impl Exported {
     /// Distinct shares in all.
     pub fn share_count(&self) -> usize {
         self.bundles.iter().map(|bundle| bundle.shares.len()).sum()
+    }
+
+    /// What is missing to a threshold, in words.
+    pub fn lack(&self) -> Option<String> {
+        let threshold = self.bundles.first()?.head.threshold;
+        let here = self.share_count();
+        (here < usize::from(threshold)).then(|| lack(here, threshold, &self.elsewhere))
     }
 }
 
@@ -42,17 +51,23 @@ pub async fn export(
     identities: &Identities,
     generation: Option<Generation>,
 ) -> Result<Exported, Failure> {
-    let (found, cut) = bundles(store, vault).await?;
+    let (found, missed) = bundles(store, vault).await?;
     if found.is_empty() {
-        if let Some(cut) = cut {
-            return Err(Failure::new(ExitStatus::Unavailable, "store-partly-unread", format!("{vault}: no bundle is among what could be listed"))
-                .cause(cut)
-                .hint("move the strangers' objects away, or read another copy: --store-url file:///… with a daemon's cache directory"));
+        if !missed.is_empty() {
+            let mut failure = Failure::new(
+                ExitStatus::Unavailable,
+                "store-partly-unread",
+                format!("{vault}: no bundle is among what could be listed"),
+            );
+            failure.causes = missed;
+            return Err(failure.hint("make the stores that are named answer, move strangers' objects away, or read another copy: --store-url file:///… with a daemon's cache directory"));
         }
         return Err(Failure::new(ExitStatus::Absent, "no-bundle", format!("{vault}: no sealed bundle stands in the store"))
             .hint("check store.url and the Vault's name; a cache directory of a daemon is a store as well: --store-url file:///…/cache"));
     }
-    let (current, named) = standing(store, vault, keys).await;
+    let view = standing(store, vault, keys).await;
+    let current = view.as_ref().and_then(|view| view.current);
+    let named = view.as_ref().map(named_bundles);
     let mut generations: Vec<Generation> = found.iter().map(|(generation, _, _)| *generation).collect();
     generations.sort_unstable();
     generations.dedup();
@@ -61,17 +76,16 @@ pub async fn export(
         generations.retain(|one| *one == first || generation.is_none());
         generations.sort_by_key(|one| *one != first);
     }
-    let mut faults = Faults { lines: cut.into_iter().collect(), first: None };
+    let mut faults = Faults { lines: missed, first: None };
     for generation in generations {
         let named = named.as_deref();
         let bundles = open_generation(store, vault, &found, generation, named, identities, &mut faults).await?;
         if !bundles.is_empty() {
             let authentic = named.map(|_| bundles.iter().all(|(_, authentic)| *authentic));
-            return Ok(Exported {
-                bundles: bundles.into_iter().map(|(bundle, _)| bundle).collect(),
-                authentic,
-                faults: faults.lines,
-            });
+            let candidate = view.iter().flat_map(|view| &view.candidates).find(|one| one.generation == generation);
+            let elsewhere = candidate.map(|candidate| candidate.elsewhere.clone()).unwrap_or_default();
+            let bundles = bundles.into_iter().map(|(bundle, _)| bundle).collect();
+            return Ok(Exported { bundles, authentic, faults: faults.lines, elsewhere });
         }
     }
     let mut failure =
@@ -104,8 +118,8 @@ type Found = (Generation, Seal, CustodianName);
 /// Path and digest of a bundle that an authentic manifest names.
 type NamedBundle = (String, String);
 
-/// The bundles that stand there, newest first, and why there may be more.
-async fn bundles(store: &dyn ReadObjects, vault: &VaultName) -> Result<(Vec<Found>, Option<String>), Failure> {
+/// The bundles that stand there, newest first, and every reason why there may be more.
+async fn bundles(store: &dyn ReadObjects, vault: &VaultName) -> Result<(Vec<Found>, Vec<String>), Failure> {
     let listed = listing::bundles(store, vault).await?;
     let mut found: Vec<Found> = listed
         .entries
@@ -116,28 +130,25 @@ async fn bundles(store: &dyn ReadObjects, vault: &VaultName) -> Result<(Vec<Foun
         })
         .collect();
     found.sort_by_key(|(generation, seal, _)| std::cmp::Reverse((*generation, *seal)));
-    Ok((found, listed.cut.into_iter().next().map(|(prefix, reason)| format!("{prefix}: {reason}"))))
+    let cut = listed.cut.into_iter().map(|(prefix, reason)| format!("{prefix}: {reason}"));
+    Ok((found, cut.chain(listed.parts.into_iter().filter_map(|part| part.fault)).collect()))
 }
 
 /// What the store key tells, where there is one. A store that cannot be asked here does not stand in the way of break glass.
-async fn standing(
-    store: &dyn ReadObjects,
-    vault: &VaultName,
-    keys: Option<&StoreKeys>,
-) -> (Option<Generation>, Option<Vec<NamedBundle>>) {
-    let Some(keys) = keys else { return (None, None) };
+async fn standing(store: &dyn ReadObjects, vault: &VaultName, keys: Option<&StoreKeys>) -> Option<StoreView> {
+    let keys = keys?;
     match load(store, vault, keys, &Contents::default(), None).await {
-        Ok(contents) => {
-            let view = derive(vault, &contents, keys, &Contents::default());
-            let authentic = view.candidates.iter().filter(|one| one.threshold.is_some());
-            let named = authentic.flat_map(|one| &one.bundles).map(|one| (one.path.clone(), one.digest.clone()));
-            (view.current, Some(named.collect()))
-        }
+        Ok(contents) => Some(derive(vault, &contents, keys, &Contents::default())),
         Err(error) => {
             tracing::warn!(%error, "what is authentic could not be told");
-            (None, None)
+            None
         }
     }
+}
+
+fn named_bundles(view: &StoreView) -> Vec<NamedBundle> {
+    let authentic = view.candidates.iter().filter(|one| one.threshold.is_some());
+    authentic.flat_map(|one| &one.bundles).map(|one| (one.path.clone(), one.digest.clone())).collect()
 }
 
 /// Of each custodian one bundle that opens, with whether an authentic manifest names it: named ones first, then the newest seal.

@@ -3,6 +3,8 @@
 //! Nothing is published before it is proven: shares are held against each other, then against the server, by unsealing it where it is
 //! sealed, else by a drill.
 
+use std::time::Duration;
+
 use restore::objects::WriteObjects;
 use sops_tools::clock::{Clock, Entropy};
 use sops_tools::report::{ExitStatus, Failure};
@@ -17,6 +19,9 @@ use crate::store::publish::{self, Staging, Writer};
 use crate::store::records::MarkRecord;
 use crate::store::view::{Candidate, Generation, Seal, Standing, StoreView};
 use crate::vault::{Node, SealStatus};
+
+/// First and longest pause between two tries to store bundles: some 15 s in all, beside the calls' own time.
+const STORE_PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(8));
 
 /// What the person asked for.
 pub struct Options {
@@ -66,13 +71,13 @@ pub async fn import(
 ) -> Result<Report, Failure> {
     let node = first_node(session)?;
     let status = split_of(node, options).await?;
-    let custody = session.custody()?;
-    let ours = session.identities.to_recipients();
-    custody.check(status.threshold, status.shares, &ours, options.single_recipient).map_err(|faults| {
-        let mut failure = Failure::new(ExitStatus::Refused, "custody", "the recipients do not fit");
-        failure.causes = faults.iter().map(ToString::to_string).collect();
-        failure.hint("set recipients to the daemon's own and an offline one; fewer only with --single-recipient")
-    })?;
+    let custody = session.fitting_custody(status.threshold, status.shares, options.single_recipient)?;
+    if custody.custodians().len() > 1 && options.shares.len() < usize::from(status.shares) {
+        let problem = format!("{} of {} shares were given, and custody is split", options.shares.len(), status.shares);
+        return Err(Failure::new(ExitStatus::Refused, "shares-to-deal", problem).hint(
+            "give all of them: each custodian gets its own; or take custodians out of the settings for this import",
+        ));
+    }
     let consistency = shamir::check(&options.shares, status.threshold);
     let subset = fit_together(&consistency, options.shares.len(), status.threshold)?;
     let writer = session.writer(store, clock, entropy);
@@ -110,7 +115,7 @@ pub async fn import(
         created: clock.now(),
     };
     if before.is_none_or(|before| before.standing == Standing::NotAuthentic) {
-        let staged = writer.stage(&staging, &session.identities).await;
+        let staged = stage(&writer, session, &staging).await;
         // These very shares stand there under a manifest of another store key.
         let staged = staged.map_err(|error| match error {
             publish::PublishError::NotAuthentic { .. } => publish::Refusal::OtherStoreKey.into(),
@@ -120,6 +125,26 @@ pub async fn import(
     }
     mark_proven(&writer, generation, &proof).await.map_err(|error| refused(&error, "proven mark"))?;
     Ok(report(Some(proof.how)))
+}
+
+/// Writes the same bytes again while a store is away: what is sealed to others alone cannot be compared with what stands there.
+async fn stage(
+    writer: &Writer<'_>,
+    session: &Session,
+    staging: &Staging<'_>,
+) -> Result<publish::Staged, publish::PublishError> {
+    let parcel = publish::Parcel::seal(&session.name, staging)?;
+    let mut pause = STORE_PAUSES.0;
+    loop {
+        match writer.send(staging, &parcel, &session.identities).await {
+            Err(error) if error.is_retryable() && pause <= STORE_PAUSES.1 => {
+                tracing::warn!(%error, "not stored yet; trying again");
+                tokio::time::sleep(pause).await;
+                pause *= 2;
+            }
+            other => return other,
+        }
+    }
 }
 
 /// The server's own numbers; they must be told before anything can be checked.

@@ -5,11 +5,15 @@
 //! attempt: the next look decides anew. Nothing here waits longer than the calls' own time-outs, and each generation is
 //! sent at most [`ROUNDS`] times.
 
+mod keyring;
+
 use std::sync::Arc;
 
 use sops_tools::secret::Share;
 
-use crate::store::view::{Candidate, Generation, SealedBundle};
+pub use keyring::Keyring;
+
+use crate::store::view::{Candidate, Elsewhere, Generation, SealedBundle, lack};
 use crate::vault::{Node, ShareAnswer, VaultError, VaultErrorKind};
 
 /// Rounds with one generation while somebody else sends shares too.
@@ -120,6 +124,7 @@ pub async fn attempt(
     let mut progress = progress;
     for candidate in candidates {
         let generation = candidate.generation;
+        let elsewhere = candidate.elsewhere.clone();
         let opened = match decrypt(candidate, Arc::clone(custody)).await {
             Ok(opened) => opened,
             Err(detail) => {
@@ -128,7 +133,7 @@ pub async fn attempt(
             }
         };
         if opened.shares.len() < usize::from(threshold) || threshold == 0 {
-            refused.push((generation, Refusal::TooFewShares(too_few(&opened, threshold))));
+            refused.push((generation, Refusal::TooFewShares(too_few(&opened, threshold, &elsewhere))));
             continue;
         }
         match send(node, generation, &opened.shares, threshold, &mut progress).await {
@@ -165,11 +170,11 @@ async fn decrypt(candidate: Candidate, custody: Arc<dyn Custody>) -> Result<Open
         .map_err(|_| "opening the bundle was cut off".to_owned())
 }
 
-fn too_few(opened: &OpenedShares, threshold: u8) -> String {
-    let count = opened.shares.len();
+fn too_few(opened: &OpenedShares, threshold: u8, elsewhere: &[Elsewhere]) -> String {
+    let lack = lack(opened.shares.len(), threshold, elsewhere);
     match opened.faults.first() {
-        Some((path, fault)) => format!("{count} of {threshold} shares opened; {path}: {fault}"),
-        None => format!("{count} of {threshold} shares opened"),
+        Some((path, fault)) => format!("{lack}; {path}: {fault}"),
+        None => lack,
     }
 }
 

@@ -1,9 +1,11 @@
 //! One command on one Vault: its settings turned into keys, servers and a store, all faults at once.
 
+pub mod stores;
+
 use std::path::Path;
 use std::sync::Arc;
 
-use restore::objects::location::{Checksums, LocationFault, S3Location, StoreLocation, is_inside_cluster};
+use restore::objects::location::{StoreLocation, is_inside_cluster};
 use restore::objects::{ReadObjects, WriteObjects};
 use sops_tools::clock::{Clock, Entropy};
 use sops_tools::custody::{Identities, Recipient, StoreKeys};
@@ -12,8 +14,9 @@ use sops_tools::report::{ExitStatus, Failure};
 use sops_tools::secret::Token;
 use zeroize::Zeroizing;
 
-use crate::daemon::stored::Keyring;
-use crate::settings::{Settings, ShareSelection, StoreSettings, VaultSettings};
+use self::stores::Stores;
+use crate::opener::Keyring;
+use crate::settings::{Settings, ShareSelection, VaultSettings};
 use crate::store::cache::Cache;
 use crate::store::contents::Contents;
 use crate::store::custodians::{Custodian, Custody, Portion};
@@ -53,7 +56,7 @@ impl Session {
     /// # Errors
     /// Every fault of the files in one report.
     pub fn open(settings: Settings, vault: Option<&str>) -> Result<Self, Failure> {
-        let vault = chosen(&settings, vault)?.clone();
+        let vault = settings.chosen(vault)?.clone();
         let mut faults = Vec::new();
         let mut note = |fault: String| faults.push(fault);
         let keys =
@@ -61,7 +64,6 @@ impl Session {
         let identities = Identities::load(&settings.identities)
             .map_err(|error| error.faults.iter().for_each(|one| note(format!("identities: {one}"))))
             .ok();
-        let name = VaultName::new(vault.name.as_str()).map_err(|error| note(format!("vaults: {error}"))).ok();
         let (nodes, peers) = match clients(&vault) {
             Ok(clients) => clients,
             Err(more) => {
@@ -69,8 +71,9 @@ impl Session {
                 (Vec::new(), Vec::new())
             }
         };
-        match (keys, identities, name) {
-            (Some(keys), Some(identities), Some(name)) if faults.is_empty() => {
+        match (keys, identities) {
+            (Some(keys), Some(identities)) if faults.is_empty() => {
+                let name = vault.name.clone();
                 Ok(Self { settings, vault, name, keys, identities: Arc::new(identities), nodes, peers })
             }
             _ => Err(faulty(faults)),
@@ -82,7 +85,7 @@ impl Session {
     /// # Errors
     /// A settings fault of the store.
     pub fn reader(&self) -> Result<Arc<dyn ReadObjects>, Failure> {
-        location(&self.settings.store).open_read_only().map_err(|faults| store_faults(&faults))
+        Stores::of(&self.settings).reader()
     }
 
     /// The store, for commands that write.
@@ -90,7 +93,25 @@ impl Session {
     /// # Errors
     /// A settings fault of the store.
     pub fn store(&self) -> Result<Arc<dyn WriteObjects>, Failure> {
-        location(&self.settings.store).open().map_err(|faults| store_faults(&faults))
+        Stores::of(&self.settings).writer()
+    }
+
+    /// Brings records into every store of the settings that lacks them: the last step of a command that wrote.
+    ///
+    /// # Errors
+    /// The first store that could not be asked or did not take a record.
+    pub async fn level(&self) -> Result<(), Failure> {
+        let Some(stores) = Stores::of(&self.settings).joined_writer()? else { return Ok(()) };
+        let written = stores.level(&self.name, &self.keys).await.map_err(|error| {
+            let failure = Failure::from(error);
+            let problem = format!("{}: not every store has all records; {}", self.name, failure.problem);
+            let hint = "make that store answer, then run the command again: it finishes";
+            Failure { problem, ..failure }.hint(hint)
+        })?;
+        if written > 0 {
+            tracing::info!(written, "records were brought into stores that lacked them");
+        }
+        Ok(())
     }
 
     /// Refuses a store that comes up after the Vault it keeps open.
@@ -98,8 +119,7 @@ impl Session {
     /// # Errors
     /// When the store's host is a Service of the cluster.
     pub fn refuse_store_inside_cluster(&self) -> Result<(), Failure> {
-        let StoreLocation::S3(s3) = location(&self.settings.store) else { return Ok(()) };
-        let Some(host) = s3.host().filter(|host| is_inside_cluster(host, &[])) else { return Ok(()) };
+        let Some(host) = store_inside_cluster(&self.settings) else { return Ok(()) };
         Err(Failure::new(
             ExitStatus::Refused,
             "store-inside-cluster",
@@ -172,24 +192,39 @@ impl Session {
         }
         let mut custodians = Vec::new();
         for (name, custodian) in &self.settings.custodians {
-            let usage = |what: String| Failure::new(ExitStatus::Usage, "custodian", what);
-            let hint = "give each custodian a number of shares; all shares then go to the one store";
-            let ShareSelection::Count(count) = custodian.shares else {
-                return Err(
-                    usage(format!("custodians.{name}: shares by number are not dealt by this version")).hint(hint)
-                );
+            let name = CustodianName::new(name).map_err(|error| {
+                Failure::new(ExitStatus::Usage, "custodian", format!("custodians.{name}: {error}"))
+                    .hint("use a-z, 0-9 and -")
+            })?;
+            let portion = match &custodian.shares {
+                ShareSelection::Count(count) => Portion::Count(*count),
+                ShareSelection::Numbers(numbers) => Portion::Numbers(numbers.iter().copied().collect()),
             };
-            if custodian.store.is_some() {
-                return Err(
-                    usage(format!("custodians.{name}: a store of its own is not written by this version")).hint(hint)
-                );
-            }
-            let name = CustodianName::new(name)
-                .map_err(|error| usage(format!("custodians.{name}: {error}")).hint("use a-z, 0-9 and -"))?;
             let recipients = custodian.recipients.values().cloned().collect();
-            custodians.push(Custodian { name, recipients, portion: Portion::Count(count) });
+            custodians.push(Custodian { name, recipients, portion, own_store: custodian.store.is_some() });
         }
         Ok(Custody::split(custodians))
+    }
+
+    /// As [`custody`](Self::custody), fit for a split of `threshold` of `total`.
+    ///
+    /// # Errors
+    /// Every way in which it does not fit.
+    pub fn fitting_custody(&self, threshold: u8, total: u8, allow_single: bool) -> Result<Custody, Failure> {
+        let custody = self.custody()?;
+        let ours = self.identities.to_recipients();
+        custody.check(threshold, total, &ours, allow_single).map_err(|faults| {
+            let mut failure = Failure::new(ExitStatus::Refused, "custody", "the recipients do not fit");
+            failure.causes = faults.iter().map(ToString::to_string).collect();
+            failure.hint("set recipients to the daemon's own and an offline one; fewer only with --single-recipient")
+        })?;
+        for recipient in custody.gathering(threshold, total) {
+            tracing::warn!(
+                recipient = recipient.as_str(),
+                "this key is a recipient of several custodians and opens a threshold of shares: for who has it, custody is not split"
+            );
+        }
+        Ok(custody)
     }
 
     /// The recipients that none of the identities at hand opens for: where root tokens go. All recipients where there is no other.
@@ -239,28 +274,12 @@ pub fn read_token(path: &Path) -> Result<Token, Failure> {
     Ok(Token::new(Zeroizing::new(trimmed.to_vec())))
 }
 
-/// Where the settings say that the store is.
-pub fn location(store: &StoreSettings) -> StoreLocation {
-    match store {
-        StoreSettings::Directory(folder) => StoreLocation::Directory(folder.clone()),
-        StoreSettings::S3(s3) => StoreLocation::S3(Box::new(S3Location {
-            bucket: s3.bucket.clone(),
-            prefix: s3.prefix.clone(),
-            endpoint: s3.endpoint.clone(),
-            region: s3.region.clone(),
-            access_key_file: s3.access_key_file.clone(),
-            secret_key_file: s3.secret_key_file.clone(),
-            ca_file: s3.ca_file.clone(),
-            checksums: Checksums::default(),
-        })),
-    }
-}
-
-/// The store's files or folder cannot be used.
-pub fn store_faults(faults: &[LocationFault]) -> Failure {
-    let mut failure = Failure::new(ExitStatus::Usage, "store-settings", "the store cannot be opened");
-    failure.causes = faults.iter().map(|fault| format!("store.{fault}")).collect();
-    failure.hint("mend what is named; nothing was changed")
+/// The host of a store that is a Service of the cluster: it comes up after the Vault that it keeps open.
+pub fn store_inside_cluster(settings: &Settings) -> Option<String> {
+    settings.stores().find_map(|(_, location)| {
+        let StoreLocation::S3(s3) = location else { return None };
+        s3.host().filter(|host| is_inside_cluster(host, &[])).map(ToOwned::to_owned)
+    })
 }
 
 /// This host's name, for records in the store.
@@ -268,29 +287,13 @@ pub fn host() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
-/// The Vault of that name, or the only one.
-///
-/// # Errors
-/// When there is none of the name, or several and none was named.
-pub fn chosen<'s>(settings: &'s Settings, vault: Option<&str>) -> Result<&'s VaultSettings, Failure> {
-    let names = || settings.vaults.iter().map(|one| one.name.as_str()).collect::<Vec<_>>().join(", ");
-    match (vault, settings.vaults.as_slice()) {
-        (Some(name), _) => settings.vault(name).ok_or_else(|| {
-            Failure::new(ExitStatus::Usage, "no-such-vault", format!("the settings have no Vault named {name:?}"))
-                .hint(format!("use one of: {}", names()))
-        }),
-        (None, [only]) => Ok(only),
-        (None, _) => Err(Failure::new(ExitStatus::Usage, "which-vault", "the settings have several Vaults")
-            .hint(format!("say which with --vault: {}", names()))),
-    }
-}
-
 fn clients(vault: &VaultSettings) -> Result<(Vec<Client>, Vec<Client>), Vec<String>> {
     let mut faults = Vec::new();
     let ca = vault.ca_file.as_deref().map(|path| files::read_limited(path, CA_LIMIT_BYTES)).transpose();
     let ca = ca.map_err(|error| faults.push(format!("vaults.{}.caFile: {error}", vault.name))).ok().flatten();
     let mut make = |url: &url::Url, uid| {
-        Target::new(url.as_str(), ca.as_deref(), uid, None)
+        let name = vault.server_name.as_deref().filter(|_| url.scheme() == "https");
+        Target::new(url.as_str(), ca.as_deref(), uid, name)
             .and_then(Client::new)
             .map_err(|error| faults.push(format!("vaults.{}: {error}", vault.name)))
             .ok()

@@ -15,12 +15,15 @@ mod validate;
 pub mod variables;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use restore::objects::location::StoreLocation;
 use sops_tools::custody::Recipient;
+use sops_tools::report::{ExitStatus, Failure};
 use url::Url;
+
+use crate::store::names::VaultName;
 
 pub use address::{AddressFault, plain_address, server_address};
 pub use fault::{Fault, Faults, Origin};
@@ -29,17 +32,14 @@ pub use source::{Overrides, Sources};
 /// Where the daemon serves when `listen` is not set: loopback, so that nothing outside the host or Pod sees it.
 pub const DEFAULT_LISTEN: &str = "127.0.0.1:9797";
 
-/// Region that requests are signed for when `store.region` is not set. S3 servers outside AWS accept it.
-pub const DEFAULT_REGION: &str = "us-east-1";
-
 /// Keys with a default.
-const DEFAULTED: [&str; 2] = ["listen", "store.region"];
+const DEFAULTED: [&str; 3] = ["listen", "store.region", "store.checksums"];
 
 /// Everything a command may need to know, validated.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// Where the sealed shares stand.
-    pub store: StoreSettings,
+    pub store: StoreLocation,
     /// File with the store key; its first line signs, every line authenticates.
     pub store_key_file: PathBuf,
     /// Files with age identities, or folders of `*.agekey`. At least one.
@@ -63,44 +63,33 @@ impl Settings {
     pub fn vault(&self, name: &str) -> Option<&VaultSettings> {
         self.vaults.iter().find(|vault| vault.name.as_str() == name)
     }
-}
 
-/// Where the share store stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum StoreSettings {
-    /// `s3://BUCKET/PREFIX`.
-    S3(Box<S3Settings>),
-    /// `file:///FOLDER`, an absolute path.
-    Directory(PathBuf),
-}
-
-impl fmt::Display for StoreSettings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::S3(s3) if s3.prefix.is_empty() => write!(f, "s3://{}", s3.bucket),
-            Self::S3(s3) => write!(f, "s3://{}/{}", s3.bucket, s3.prefix),
-            Self::Directory(folder) => write!(f, "file://{}", folder.display()),
+    /// The Vault of that name, or the only one.
+    ///
+    /// # Errors
+    /// When there is none of the name, or several and none was named.
+    pub fn chosen(&self, name: Option<&str>) -> Result<&VaultSettings, Failure> {
+        let names = || self.vaults.iter().map(|vault| vault.name.as_str()).collect::<Vec<_>>().join(", ");
+        let usage = |class, problem: &str, hint: String| Failure::new(ExitStatus::Usage, class, problem).hint(hint);
+        match (name, self.vaults.as_slice()) {
+            (Some(name), _) => self.vault(name).ok_or_else(|| {
+                let problem = "the settings have no Vault of that name";
+                usage("no-such-vault", problem, format!("use one of: {}", names()))
+            }),
+            (None, [only]) => Ok(only),
+            (None, _) => {
+                let problem = "the settings have several Vaults";
+                Err(usage("which-vault", problem, format!("say which with --vault: {}", names())))
+            }
         }
     }
-}
 
-/// An S3 bucket and how to reach it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct S3Settings {
-    /// Bucket name.
-    pub bucket: String,
-    /// Prefix without leading or trailing slash; empty = the bucket's root.
-    pub prefix: String,
-    /// Address of the S3 server; none = AWS, by region.
-    pub endpoint: Option<Url>,
-    /// Region that requests are signed for. Default [`DEFAULT_REGION`].
-    pub region: String,
-    /// File with the access key id.
-    pub access_key_file: PathBuf,
-    /// File with the secret key.
-    pub secret_key_file: PathBuf,
-    /// PEM file with the CA of the endpoint; none = the public ones.
-    pub ca_file: Option<PathBuf>,
+    /// Every store: the common one, and those of custodians, each with its key.
+    pub fn stores(&self) -> impl Iterator<Item = (String, &StoreLocation)> {
+        let own = self.custodians.iter();
+        let own = own.filter_map(|(name, custodian)| Some((own_store_key(name), custodian.store.as_ref()?)));
+        std::iter::once(("store".to_owned(), &self.store)).chain(own)
+    }
 }
 
 /// One party of split custody.
@@ -110,16 +99,16 @@ pub struct CustodianSettings {
     pub recipients: BTreeMap<String, Recipient>,
     /// Which shares it gets.
     pub shares: ShareSelection,
-    /// Where its bundle stands; none = in `store`.
-    pub store: Option<StoreSettings>,
+    /// Where its bundle stands, and it alone; none = in `store`. Records stand in every store.
+    pub store: Option<StoreLocation>,
 }
 
 /// Which shares of a generation a custodian gets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ShareSelection {
-    /// That many, taken in the order of the custodians' names.
+    /// That many, of those that no list names, in the order of the custodians' names.
     Count(u8),
-    /// These, counted from 1 in the order the server gave them.
+    /// These, counted from 1 in the order of the shares' last bytes.
     Numbers(Vec<u8>),
 }
 
@@ -134,33 +123,12 @@ pub struct VaultSettings {
     pub peers: Vec<Url>,
     /// PEM file with the CA of nodes and peers; must be there where one of them is https. The system's CAs are not asked.
     pub ca_file: Option<PathBuf>,
+    /// The name that the certificates of https nodes and peers must carry; none = the host of each address.
+    pub server_name: Option<String>,
     /// User id that must own the listening socket of each node, all on loopback; none = not checked.
     pub server_uid: Option<u32>,
     /// File with a token; for drill and import on OpenBao, never needed by `run`.
     pub token_file: Option<PathBuf>,
-}
-
-/// A Vault's name: 1 to 63 of `a-z`, `0-9` and `-`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct VaultName(String);
-
-impl VaultName {
-    /// The name, if it is one.
-    pub fn parse(text: &str) -> Option<Self> {
-        let letters = text.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'));
-        (letters && (1..=63).contains(&text.len())).then(|| Self(text.to_owned()))
-    }
-
-    /// The name as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for VaultName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
 }
 
 /// Settings and where each came from.
@@ -184,6 +152,11 @@ impl Loaded {
         }
         fault::origin(&self.overridden, self.file.as_ref(), key).to_string()
     }
+}
+
+/// The key of a custodian's own store.
+pub fn own_store_key(custodian: &str) -> String {
+    format!("custodians.{custodian}.store")
 }
 
 /// Reads the file, lays variables and flags over it, and validates the whole.

@@ -8,6 +8,7 @@
 //! - the sealed text with the shares: [`bundle`]
 //! - reading: [`load`] from a store, [`cache`] on this host; what was seen, then authenticated, then concluded:
 //!   [`contents`], [`reading`], [`view`]
+//! - several stores as one, where custodians have their own: [`joined`]
 //! - writing: who gets which shares in [`custodians`], everything else in [`publish`]
 //! - upkeep: [`verify`], [`copy`], [`resign`]
 //!
@@ -37,6 +38,7 @@ pub mod contents;
 pub mod copy;
 pub mod custodians;
 pub mod envelope;
+pub mod joined;
 pub(crate) mod listing;
 pub mod load;
 pub mod names;

@@ -56,6 +56,9 @@ pub struct Report {
     /// The store could not be asked, and this host's cache was used; one line why.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub from_cache: Option<String>,
+    /// Custodians' stores that did not answer, each with its fault.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub silent: Vec<String>,
 }
 
 impl Report {
@@ -75,7 +78,11 @@ pub async fn unseal(session: &Session, despite_hold: bool, dry_run: bool) -> Res
     let held = (!despite_hold).then(|| hold_of(&view)).flatten();
     let attempt = Attempt { session, view: &view, keyring: &keyring, held: held.as_deref(), dry_run };
     let work = session.nodes.iter().map(|node| attempt.one_node(node));
-    Ok(Report { vault: session.name.as_str().to_owned(), nodes: join_all(work).await, from_cache })
+    let silent = view.silent.iter().map(|part| {
+        format!("the store of custodian {} did not answer: {}", part.name, part.fault.as_deref().unwrap_or_default())
+    });
+    let silent = silent.collect();
+    Ok(Report { vault: session.name.as_str().to_owned(), nodes: join_all(work).await, from_cache, silent })
 }
 
 /// What the store says, or what it said when this host last saw it.

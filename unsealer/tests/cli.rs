@@ -43,7 +43,7 @@ cause: store.url (unsealer.yaml): is not a store's address; expected s3://BUCKET
 cause: storeKeyFile (unsealer.yaml): is missing; expected the path of the file with the store key
 cause: identities (unsealer.yaml): is missing; expected a list of identity files, or of folders with *.agekey
 cause: vaults[0].nodes (unsealer.yaml): is missing; expected a list of servers: https://HOST:PORT, or http:// on loopback
-cause: vaults[0].nods (unsealer.yaml): is not a setting; expected one of caFile, name, nodes, peers, serverUid, tokenFile
+cause: vaults[0].nods (unsealer.yaml): is not a setting; expected one of caFile, name, nodes, peers, serverName, serverUid, tokenFile
 cause: listen (unsealer.yaml): is a number (quote it if it is meant as text); expected ADDRESS:PORT, as 127.0.0.1:9797 or [::]:9797
 
 hint: docs/settings.md lists every key; `unsealer config show` prints what is in force

@@ -5,9 +5,10 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use restore::objects::location::DEFAULT_REGION;
 use unsealer::error::STATUSES;
+use unsealer::settings::DEFAULT_LISTEN;
 use unsealer::settings::variables::{Form, OVERRIDES};
-use unsealer::settings::{DEFAULT_LISTEN, DEFAULT_REGION};
 
 #[path = "docs/classes.rs"]
 mod classes;

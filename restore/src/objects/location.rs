@@ -2,6 +2,7 @@
 
 mod cluster;
 
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -26,6 +27,19 @@ pub enum Checksums {
     Always,
     /// Only where the protocol demands it, for old servers that refuse the others.
     WhenRequired,
+}
+
+impl Checksums {
+    /// Every value.
+    pub const ALL: [Self; 2] = [Self::Always, Self::WhenRequired];
+
+    /// The word of a settings file.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Always => "always",
+            Self::WhenRequired => "when-required",
+        }
+    }
 }
 
 /// Where a store is, as a settings file says it. Only `url` is always needed.
@@ -141,7 +155,7 @@ impl LocationSettings {
         match self.url.split_once("://") {
             Some(("file", path)) => self.check_directory(path),
             Some(("s3", rest)) => self.check_s3(rest),
-            _ => Err(vec![LocationFault::new("url", "must be s3://BUCKET/PREFIX or file:///PATH")]),
+            _ => Err(vec![LocationFault::new("url", "is not a store's address")]),
         }
     }
 
@@ -158,7 +172,7 @@ impl LocationSettings {
             ("caFile", self.ca_file.is_some()),
         ];
         for (key, _) in for_s3.into_iter().filter(|(_, set)| *set) {
-            faults.push(LocationFault::new(key, "has no meaning for a directory"));
+            faults.push(LocationFault::new(key, "has no meaning for a folder"));
         }
         if faults.is_empty() { Ok(StoreLocation::Directory(PathBuf::from(path))) } else { Err(faults) }
     }
@@ -229,7 +243,29 @@ fn check_endpoint(text: &str) -> Result<Url, String> {
     Ok(url)
 }
 
+/// The `url` of a settings file.
+impl fmt::Display for StoreLocation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::S3(s3) if s3.prefix.is_empty() => write!(f, "s3://{}", s3.bucket),
+            Self::S3(s3) => write!(f, "s3://{}/{}", s3.bucket, s3.prefix),
+            Self::Directory(folder) => write!(f, "file://{}", folder.display()),
+        }
+    }
+}
+
 impl StoreLocation {
+    /// Whether both are one place: objects written to the one are found in the other.
+    pub fn same_place(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::S3(one), Self::S3(other)) => {
+                (&one.bucket, &one.prefix, &one.endpoint) == (&other.bucket, &other.prefix, &other.endpoint)
+            }
+            (Self::Directory(one), Self::Directory(other)) => one == other,
+            _ => false,
+        }
+    }
+
     /// The store for a command that writes; a missing directory is made.
     ///
     /// # Errors

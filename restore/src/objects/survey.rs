@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::Entry;
+use super::{Entry, Part};
 
 /// Which names a survey keeps.
 pub type Wanted = fn(&str) -> bool;
@@ -51,6 +51,9 @@ pub struct Survey {
     pub examples: Vec<Entry>,
     /// Why there may be more. `None`: everything was seen.
     pub cut: Option<Cut>,
+    /// The parts beside the first that the store is joined from; none for a store that is one place. What a part with a fault
+    /// holds is not among the names.
+    pub parts: Vec<Part>,
 }
 
 impl Survey {

@@ -1,4 +1,4 @@
-//! Split custody: what this version deals, and what it refuses before anything is sent.
+//! Split custody: who gets which shares, and what is refused before anything is sent.
 
 use harness::server::{Product, Storage};
 use harness::site::Site;
@@ -51,7 +51,7 @@ async fn with_two_shares_in_other_hands_the_daemon_says_what_it_lacks() {
 }
 
 #[tokio::test]
-async fn custody_that_this_version_does_not_deal_is_refused_before_anything_is_sent() {
+async fn custody_that_does_not_fit_is_refused_before_anything_is_sent() {
     let (server, mut site) = fresh(Product::Vault, Storage::Inmem).await;
     let init = ["init", "--shares", "5", "--threshold", "3", "--discard-root-token"];
 
@@ -59,11 +59,19 @@ async fn custody_that_this_version_does_not_deal_is_refused_before_anything_is_s
     refused(&site, &init, 3, "custody").await;
     site.settings["custodians"] = custodians(&site, &[json!(2), json!(2)]);
     refused(&site, &init, 3, "custody").await;
-    site.settings["custodians"] = custodians(&site, &[json!([1, 2]), json!([3, 4]), json!([5])]);
-    refused(&site, &init, 2, "custodian").await;
+    // One share for two, one that does not exist, one for nobody, and a threshold by number.
+    for numbers in [
+        json!([[1, 2], [2, 4], [5]]),
+        json!([[1, 2], [3, 4], [6]]),
+        json!([[1, 2], [3, 4]]),
+        json!([[1, 2, 3], [4, 5]]),
+    ] {
+        site.settings["custodians"] = custodians(&site, numbers.as_array().expect("a list"));
+        refused(&site, &init, 3, "custody").await;
+    }
     site.settings["custodians"] = custodians(&site, &[json!(2), json!(2), json!(1)]);
-    site.settings["custodians"]["c1"]["store"] = json!({"url": format!("file://{}", site.folder().path().display())});
-    refused(&site, &init, 2, "custodian").await;
+    site.settings["custodians"]["c1"]["store"] = site.settings["store"].clone();
+    refused(&site, &init, 2, "settings").await;
 
     assert_eq!(stored(&site), Vec::<String>::new());
     assert_eq!(server.api().health().await, 501);

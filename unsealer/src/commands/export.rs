@@ -11,10 +11,9 @@ use zeroize::Zeroizing;
 use super::Setup;
 use crate::export::trial::{self, Trial};
 use crate::export::{Exported, export};
-use crate::session::{chosen, location, store_faults};
+use crate::session::stores::Stores;
 use crate::settings::Settings;
 use crate::share_text;
-use crate::store::names::VaultName;
 use crate::store::view::Generation;
 
 /// An export that was asked for.
@@ -36,9 +35,7 @@ pub struct ExportOrder {
 /// What [`export`] says.
 pub async fn run(setup: &Setup, order: &ExportOrder) -> Result<(), Failure> {
     let settings = setup.load()?.settings;
-    let vault = chosen(&settings, order.vault.as_deref())?;
-    let name = VaultName::new(vault.name.as_str())
-        .map_err(|error| Failure::new(ExitStatus::Usage, "vault-name", error.to_string()).hint("use a-z, 0-9 and -"))?;
+    let name = &settings.chosen(order.vault.as_deref())?.name;
     let files = if order.identities.is_empty() { &settings.identities } else { &order.identities };
     let identities = Identities::load(files).map_err(|error| {
         Failure::new(ExitStatus::Usage, "identity-file", "no identity can be read")
@@ -48,12 +45,14 @@ pub async fn run(setup: &Setup, order: &ExportOrder) -> Result<(), Failure> {
     let keys = StoreKeys::load(&settings.store_key_file)
         .inspect_err(|error| tracing::warn!(%error, "without the store key it cannot be told what is authentic"))
         .ok();
-    let store = location(&settings.store).open_read_only().map_err(|faults| store_faults(&faults))?;
-    let exported = export(store.as_ref(), &name, keys.as_ref(), &identities, order.generation.map(Generation)).await?;
+    let store = Stores::of(&settings).reader()?;
+    let exported = export(store.as_ref(), name, keys.as_ref(), &identities, order.generation.map(Generation)).await?;
     for fault in &exported.faults {
         tracing::warn!("{fault}");
     }
-    warn_where_too_few(&exported);
+    if let Some(lack) = exported.lack() {
+        tracing::warn!("fewer shares than are needed: {lack}");
+    }
     remember(&settings, name.as_str(), &identities, &exported);
     print(setup, order, &exported)
 }
@@ -68,18 +67,6 @@ fn remember(settings: &Settings, vault: &str, identities: &Identities, exported:
     };
     if let Err(fault) = trial::keep(&file, &Trial { at: System.now(), generation }) {
         tracing::warn!(fault, "that this identity was tried could not be kept on this host");
-    }
-}
-
-fn warn_where_too_few(exported: &Exported) {
-    let threshold = exported.bundles.first().map_or(0, |bundle| usize::from(bundle.head.threshold));
-    let count = exported.share_count();
-    if count < threshold {
-        tracing::warn!(
-            count,
-            threshold,
-            "these are fewer shares than are needed: the others lie with other custodians"
-        );
     }
 }
 
@@ -100,7 +87,7 @@ fn print(setup: &Setup, order: &ExportOrder, exported: &Exported) -> Result<(), 
     );
     let value = serde_json::json!({
         "vault": head.vault.as_str(), "generation": head.generation, "threshold": head.threshold, "shares": head.total,
-        "opened": exported.share_count(), "authentic": exported.authentic,
+        "opened": exported.share_count(), "authentic": exported.authentic, "lack": exported.lack(),
     });
     if order.check {
         return setup.print(&summary, &value);

@@ -50,6 +50,9 @@ pub async fn run(setup: &Setup, order: &ImportOrder) -> Result<(), Failure> {
     };
     let store = session.store()?;
     let report = import(&session, store.as_ref(), &System, &System, &options).await?;
+    if !order.dry_run {
+        session.level().await?;
+    }
     setup.print(&text(&report), &serde_json::json!(report))
 }
 

@@ -69,6 +69,9 @@ pub async fn run(setup: &Setup, order: &InitOrder) -> Result<(), Failure> {
     let store = session.store()?;
     let init = Init::new(&session, store.as_ref(), &System, &System, &options)?;
     let report = init.run().await?;
+    if !order.dry_run {
+        session.level().await?;
+    }
     setup.print(&text(&report), &serde_json::json!(report))
 }
 

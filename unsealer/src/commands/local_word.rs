@@ -3,7 +3,7 @@
 use serde_json::json;
 use sops_tools::report::{ExitStatus, Failure};
 
-use super::{Setup, one_vault};
+use super::Setup;
 use crate::daemon::local::{self, LocalWord};
 use crate::error;
 use crate::settings::Loaded;
@@ -16,7 +16,7 @@ pub(super) fn say(
     word: &LocalWord,
     dry_run: bool,
 ) -> Result<(), Failure> {
-    let vault = one_vault(loaded, vault)?.name.as_str();
+    let vault = loaded.settings.chosen(vault)?.name.as_str();
     let folder = loaded.settings.cache_dir.as_ref().ok_or_else(|| {
         error::setting_needed("cacheDir", "it is where the daemon of this host looks for a local hold or release")
     })?;

@@ -5,7 +5,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use restore::objects::location::{StoreLocation, is_inside_cluster};
 use sops_tools::clock::{Clock, Entropy, System};
 use sops_tools::files;
 use sops_tools::report::{ExitStatus, Failure};
@@ -15,12 +14,12 @@ use tokio_util::sync::CancellationToken;
 use url::{Host, Url};
 
 use crate::daemon::board::Board;
-use crate::daemon::stored::{Keyring, MakeStore, StoredShelf};
+use crate::daemon::stored::{MakeStore, StoredShelf};
 use crate::daemon::{self, MakeNode, Secrets, Surroundings, VaultPlan};
 use crate::http::{self, Pages};
 use crate::lifecycle::{GRACE, Lifecycle};
-use crate::opener::Custody;
-use crate::session::location;
+use crate::opener::{Custody, Keyring};
+use crate::session::store_inside_cluster;
 use crate::settings::{Settings, VaultSettings};
 use crate::store::cache::Cache;
 use crate::store::names::VaultName;
@@ -63,9 +62,9 @@ async fn keep(settings: &Settings) -> Result<(), Failure> {
     // The files are read once before the first look, so that a boot does not wait for the first round.
     let (first, _) = Secrets::default().reread(&settings.identities, &settings.store_key_file);
     let secrets = watch::Sender::new(first);
-    let make_store = daemon::stored::maker(&settings.store);
+    let make_store = daemon::stored::maker(settings);
     let plans = settings.vaults.iter().map(|vault| plan(vault, settings, &make_store, &secrets, &mut lifecycle));
-    let plans = plans.collect::<Result<Vec<_>, _>>()?;
+    let plans = plans.collect();
     let around = Surroundings { clock: Arc::clone(&clock), entropy, cache_dir: settings.cache_dir.clone() };
     let board = daemon::start(plans, &around, &mut lifecycle);
     lifecycle.spawn(
@@ -104,12 +103,6 @@ fn announce(settings: &Settings, listen: std::net::SocketAddr) {
     if settings.cache_dir.is_none() {
         tracing::warn!("no `cacheDir` is set: after a start without the store nothing can be opened");
     }
-}
-
-/// The store's host where it is a Service of the cluster. `init` refuses such a store; who runs with one is told.
-fn store_inside_cluster(settings: &Settings) -> Option<String> {
-    let StoreLocation::S3(s3) = location(&settings.store) else { return None };
-    s3.host().filter(|host| is_inside_cluster(host, &[])).map(ToOwned::to_owned)
 }
 
 fn stopping() {
@@ -162,21 +155,18 @@ fn plan(
     make_store: &MakeStore,
     secrets: &watch::Sender<Secrets>,
     lifecycle: &mut Lifecycle,
-) -> Result<VaultPlan, Failure> {
-    let name = VaultName::new(vault.name.as_str()).map_err(|error| {
-        Failure::new(ExitStatus::Usage, "settings", format!("vaults: {} is no name for a Vault", vault.name))
-            .cause(error)
-    })?;
+) -> VaultPlan {
+    let name = vault.name.clone();
     let cache = settings.cache_dir.as_ref().map(Cache::new);
     let shelf =
         StoredShelf::new(name.clone(), settings.store.to_string(), Arc::clone(make_store), cache, secrets.subscribe());
-    Ok(VaultPlan {
+    VaultPlan {
         name: name.as_str().to_owned(),
         nodes: vault.nodes.iter().map(|url| (address(url), place(url), make_node(url, vault, true))).collect(),
         peers: vault.peers.iter().map(|url| make_node(url, vault, false)).collect(),
         shelf: Arc::new(shelf),
         custody: custody(name, secrets, lifecycle),
-    })
+    }
 }
 
 /// Follows the secret files: the custody of one Vault, anew with every change.
@@ -213,10 +203,11 @@ fn custody(
 fn make_node(url: &Url, vault: &VaultSettings, own: bool) -> MakeNode {
     let url = url.clone();
     let ca_file = vault.ca_file.clone();
+    let server_name = vault.server_name.clone().filter(|_| url.scheme() == "https");
     let server_uid = vault.server_uid.filter(|_| own && place(&url) == Place::Local);
     Arc::new(move || {
         let ca = ca_file.as_ref().map(|file| ca(file, &url)).transpose()?;
-        let target = Target::new(url.as_str(), ca.as_deref(), server_uid, None)?;
+        let target = Target::new(url.as_str(), ca.as_deref(), server_uid, server_name.as_deref())?;
         Ok(Arc::new(Client::new(target)?) as Arc<dyn Node>)
     })
 }

@@ -96,6 +96,8 @@ fn value(facts: &Facts, verdict: &Verdict) -> Value {
             "findings": store.findings,
             "foreign": store.foreign,
             "unread": store.unread,
+            "lack": store.lack,
+            "silent": store.silent,
         }),
         Err(why) => json!({"location": facts.location, "error": why}),
     };

@@ -49,6 +49,7 @@ fn lines(report: &Report) -> Vec<String> {
     if let Some(why) = &report.from_cache {
         lines.push(format!("{}: from this host's cache, the store is away: {why}", report.vault));
     }
+    lines.extend(report.silent.iter().map(|why| format!("{}: {why}", report.vault)));
     for node in &report.nodes {
         lines.push(format!("{} {}: {} — {}", report.vault, node.address, node.state, node.message));
         lines.extend(node.next.iter().map(|next| format!("  next: {next}")));

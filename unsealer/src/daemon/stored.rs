@@ -1,24 +1,22 @@
 //! The share store of one Vault as `run` reads it: the object store, the local cache, and the store key.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 use restore::objects::ReadObjects;
-use sops_tools::custody::{Identities, StoreKeys};
-use sops_tools::secret::Share;
+use sops_tools::custody::StoreKeys;
 use tokio::sync::{Mutex, watch};
 
 use super::secrets::Secrets;
 use super::shelf::Shelf;
-use crate::opener::Custody;
-use crate::settings::StoreSettings;
-use crate::store::bundle::{self, Place};
+use crate::session::stores::Stores;
+use crate::settings::Settings;
 use crate::store::cache::Cache;
 use crate::store::contents::Contents;
 use crate::store::load::{load, load_holds};
-use crate::store::names::{CustodianName, VaultName};
-use crate::store::view::{Generation, SealedBundle, StoreView, derive};
+use crate::store::names::VaultName;
+use crate::store::view::{StoreView, derive};
 
 /// Gives the object store; called for each reading, so that new credentials and a new CA are used. One line where it cannot be made.
 pub type MakeStore = Arc<dyn Fn() -> Result<Arc<dyn ReadObjects>, String> + Send + Sync>;
@@ -31,6 +29,8 @@ pub struct StoredShelf {
     cache: Option<Cache>,
     secrets: watch::Receiver<Secrets>,
     previous: Mutex<Previous>,
+    /// Custodians whose stores did not answer the latest listing.
+    silent: std::sync::Mutex<Vec<String>>,
 }
 
 #[derive(Default)]
@@ -48,7 +48,7 @@ impl StoredShelf {
         cache: Option<Cache>,
         secrets: watch::Receiver<Secrets>,
     ) -> Self {
-        Self { vault, location, make, cache, secrets, previous: Mutex::default() }
+        Self { vault, location, make, cache, secrets, previous: Mutex::default(), silent: std::sync::Mutex::default() }
     }
 
     fn keys(&self) -> Result<Arc<StoreKeys>, String> {
@@ -73,12 +73,30 @@ impl StoredShelf {
         }
     }
 
+    /// Custodians' stores that do not answer are told when that changes.
+    fn tell_silent(&self, view: &StoreView) {
+        let now: Vec<String> = view.silent.iter().map(|part| part.name.clone()).collect();
+        let mut known = self.silent.lock().unwrap_or_else(PoisonError::into_inner);
+        if *known == now {
+            return;
+        }
+        for part in &view.silent {
+            let fault = part.fault.as_deref().unwrap_or_default();
+            tracing::warn!(vault = self.vault.as_str(), custodian = part.name, fault, "its store does not answer");
+        }
+        if now.is_empty() {
+            tracing::info!(vault = self.vault.as_str(), "the stores of all custodians answer again");
+        }
+        *known = now;
+    }
+
     async fn conclude(&self, contents: &Contents, keys: &Arc<StoreKeys>) -> StoreView {
         let cached = self.cache().await.unwrap_or_else(|fault| {
             tracing::warn!(vault = self.vault.as_str(), fault, "the cache cannot be read");
             Contents::default()
         });
         let view = derive(&self.vault, contents, keys, &cached);
+        self.tell_silent(&view);
         self.keep(contents.clone(), cached, Arc::clone(keys)).await;
         view
     }
@@ -144,35 +162,12 @@ fn written(cache: &Cache) -> Timestamp {
     modified.ok().and_then(|at| Timestamp::try_from(at).ok()).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
-/// Opens the bundles of one Vault with the identities of this daemon.
-pub struct Keyring {
-    /// The Vault whose bundles are opened: shares of another are refused.
-    pub vault: VaultName,
-    /// Who opens.
-    pub identities: Arc<Identities>,
-}
-
-impl Custody for Keyring {
-    fn open(&self, generation: Generation, one: &SealedBundle) -> Result<Vec<Share>, String> {
-        let Some(sealed) = one.sealed.as_ref() else { return Err("neither store nor cache could give it".to_owned()) };
-        let custodian = CustodianName::new(&one.custodian).map_err(|_| "not a custodian's name".to_owned())?;
-        let place = Place { vault: self.vault.clone(), generation, seal: one.seal, custodian };
-        let opened = bundle::open(sealed, &place, None, &self.identities);
-        opened.map(|opened| opened.shares).map_err(|fault| format!("{fault}; {}", fault.hint()))
-    }
-
-    fn recipient(&self) -> Option<String> {
-        let recipients = self.identities.to_recipients();
-        recipients.first().filter(|_| recipients.len() == 1).map(sops_tools::custody::Recipient::fingerprint)
-    }
-}
-
 /// Makes the object store that the settings name; its files (keys, CA) are read each time.
-pub fn maker(settings: &StoreSettings) -> MakeStore {
-    let location = crate::session::location(settings);
+pub fn maker(settings: &Settings) -> MakeStore {
+    let stores = Stores::of(settings);
     Arc::new(move || {
-        location
-            .open_read_only()
-            .map_err(|faults| faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
+        stores
+            .reader()
+            .map_err(|failure| std::iter::once(failure.problem).chain(failure.causes).collect::<Vec<_>>().join("; "))
     })
 }

@@ -96,13 +96,7 @@ impl<'a> Init<'a> {
             Failure::new(ExitStatus::Usage, "state-dir", "init needs stateDir: its sealed copy must survive a crash")
                 .hint("set stateDir (or UNSEALER_STATE_DIR) to a folder that outlives this process's container")
         })?;
-        let custody = session.custody()?;
-        let ours = session.identities.to_recipients();
-        custody.check(options.threshold, options.shares, &ours, options.single_recipient).map_err(|faults| {
-            let mut failure = Failure::new(ExitStatus::Refused, "custody", "the recipients do not fit");
-            failure.causes = faults.iter().map(ToString::to_string).collect();
-            failure.hint("set recipients to the daemon's own and an offline one; fewer only with --single-recipient")
-        })?;
+        let custody = session.fitting_custody(options.threshold, options.shares, options.single_recipient)?;
         let records = LocalRecords::new(state_dir, session.name.as_str());
         Ok(Self { session, store, clock, entropy, options, records, custody })
     }

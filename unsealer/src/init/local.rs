@@ -20,9 +20,12 @@ use sops_tools::files::{self, FileError, FileErrorKind, OWNER_ONLY};
 
 use super::decision::LocalRecord;
 use crate::store::bundle::BundleHead;
+use crate::store::publish::Parcel;
+use crate::store::records::ManifestCustodian;
 
-/// Largest sealed copy that is read: a bundle and a sealed token of 64 KiB each, as base64, with the text around them.
-const COPY_LIMIT_BYTES: usize = 256 * 1024;
+/// Largest sealed copy that is read: a bundle and a sealed token of 64 KiB each, and the bundles of custodians, as base64.
+/// 255 custodians with a share each have some 300 kB.
+const COPY_LIMIT_BYTES: usize = 1024 * 1024;
 
 const FORMAT: &str = "unsealer sealed copy v1";
 
@@ -48,6 +51,19 @@ pub struct SealedCopy {
     /// The root token, sealed to the offline recipients, base64; none when it was not kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     sealed_root_token: Option<String>,
+    /// Where custody is split: the custodians' bundles as they go into the store, to be written again with the same bytes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    bundles: Vec<SealedBundle>,
+}
+
+/// One custodian's bundle.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct SealedBundle {
+    /// Its line of the manifest.
+    entry: ManifestCustodian,
+    /// The ciphertext, base64.
+    sealed: String,
 }
 
 impl SealedCopy {
@@ -63,7 +79,25 @@ impl SealedCopy {
             created: head.created,
             sealed_shares: STANDARD.encode(sealed_shares),
             sealed_root_token: sealed_root_token.map(|sealed| STANDARD.encode(sealed)),
+            bundles: Vec::new(),
         }
+    }
+
+    /// Adds the bundles that are about to be stored.
+    #[must_use]
+    pub fn with_parcel(mut self, parcel: &Parcel) -> Self {
+        let each = parcel.bundles.iter();
+        self.bundles = each
+            .map(|(entry, sealed)| SealedBundle { entry: entry.clone(), sealed: STANDARD.encode(sealed) })
+            .collect();
+        self
+    }
+
+    /// The bundles that were about to be stored; `None` where there are none, or their text is no base64.
+    pub fn parcel(&self) -> Option<Parcel> {
+        let decode = |one: &SealedBundle| Some((one.entry.clone(), STANDARD.decode(&one.sealed).ok()?));
+        let bundles: Option<Vec<_>> = self.bundles.iter().map(decode).collect();
+        bundles.filter(|bundles| !bundles.is_empty()).map(|bundles| Parcel { bundles })
     }
 
     /// The shares' ciphertext; `None` where the text is no base64.
@@ -135,7 +169,7 @@ impl LocalRecords {
         files::create_directory(&self.folder, 0o700)?;
         let probe = self.folder.join(format!("probe-{id}"));
         // As large as a sealed copy gets, so that the disk has room for one.
-        files::create_new(&probe, &vec![0_u8; 128 * 1024], OWNER_ONLY)?;
+        files::create_new(&probe, &vec![0_u8; 512 * 1024], OWNER_ONLY)?;
         files::remove(&probe)
     }
 

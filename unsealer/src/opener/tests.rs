@@ -104,6 +104,7 @@ fn candidate(generation: u32, custodians: &[&str]) -> Candidate {
         digest: String::new(),
     });
     Candidate {
+        elsewhere: Vec::new(),
         generation: Generation(generation),
         standing: Standing::Proven,
         threshold: Some(3),

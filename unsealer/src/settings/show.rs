@@ -3,7 +3,9 @@
 use std::fmt::Display;
 use std::path::PathBuf;
 
-use super::{CustodianSettings, Loaded, ShareSelection, StoreSettings, VaultSettings};
+use restore::objects::location::StoreLocation;
+
+use super::{CustodianSettings, Loaded, ShareSelection, VaultSettings};
 
 /// One setting in force.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,9 +58,9 @@ impl List<'_> {
         }
     }
 
-    fn store(&mut self, key: &str, store: &StoreSettings) {
+    fn store(&mut self, key: &str, store: &StoreLocation) {
         self.add(&format!("{key}.url"), store);
-        let StoreSettings::S3(s3) = store else { return };
+        let StoreLocation::S3(s3) = store else { return };
         if let Some(endpoint) = &s3.endpoint {
             self.add(&format!("{key}.endpoint"), endpoint);
         }
@@ -66,6 +68,7 @@ impl List<'_> {
         self.path(&format!("{key}.accessKeyFile"), Some(&s3.access_key_file));
         self.path(&format!("{key}.secretKeyFile"), Some(&s3.secret_key_file));
         self.path(&format!("{key}.caFile"), s3.ca_file.as_ref());
+        self.add(&format!("{key}.checksums"), s3.checksums.word());
     }
 
     fn custodian(&mut self, key: &str, custodian: &CustodianSettings) {
@@ -90,6 +93,9 @@ impl List<'_> {
             self.add(&format!("{key}.peers[{index}]"), peer);
         }
         self.path(&format!("{key}.caFile"), vault.ca_file.as_ref());
+        if let Some(name) = &vault.server_name {
+            self.add(&format!("{key}.serverName"), name);
+        }
         if let Some(uid) = vault.server_uid {
             self.add(&format!("{key}.serverUid"), uid);
         }

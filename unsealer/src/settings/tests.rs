@@ -55,7 +55,7 @@ fn relative(mut settings: Settings, folder: &Path) -> Settings {
     settings.store_key_file = moved(&settings.store_key_file);
     settings.identities = settings.identities.iter().map(moved).collect();
     settings.cache_dir = settings.cache_dir.as_ref().map(moved);
-    if let StoreSettings::S3(s3) = &mut settings.store {
+    if let StoreLocation::S3(s3) = &mut settings.store {
         s3.access_key_file = moved(&s3.access_key_file);
     }
     settings
@@ -73,7 +73,7 @@ fn faults(text: &str) -> Vec<(String, String)> {
 #[test]
 fn the_documented_form_is_read_whole_and_relative_paths_start_at_the_file() {
     let settings = read(FULL).unwrap();
-    let StoreSettings::S3(s3) = &settings.store else { panic!("{:?}", settings.store) };
+    let StoreLocation::S3(s3) = &settings.store else { panic!("{:?}", settings.store) };
     assert_eq!((s3.bucket.as_str(), s3.prefix.as_str(), s3.region.as_str()), ("vault-shares", "prod", "eu-1"));
     assert_eq!(s3.endpoint.as_ref().unwrap().as_str(), "https://s3.example.net/");
     assert_eq!(s3.access_key_file, Path::new("/here/s3/id"));
@@ -91,7 +91,7 @@ fn the_documented_form_is_read_whole_and_relative_paths_start_at_the_file() {
 #[test]
 fn what_the_daemon_needs_is_enough_and_it_listens_on_loopback() {
     let settings = read(SMALL).unwrap();
-    assert_eq!(settings.store, StoreSettings::Directory("/srv/store".into()));
+    assert_eq!(settings.store, StoreLocation::Directory("/srv/store".into()));
     assert_eq!(settings.listen, DEFAULT_LISTEN.parse().unwrap());
     assert_eq!((settings.cache_dir, settings.state_dir, settings.recipients.len()), (None, None, 0));
 }
@@ -232,7 +232,7 @@ fn split_custody_is_read() {
     );
     let settings = read(&text).unwrap();
     assert_eq!(settings.custodians["a"].shares, ShareSelection::Count(2));
-    assert_eq!(settings.custodians["a"].store, Some(StoreSettings::Directory("/a".into())));
+    assert_eq!(settings.custodians["a"].store, Some(StoreLocation::Directory("/a".into())));
     assert_eq!(settings.custodians["b"].shares, ShareSelection::Numbers(vec![3, 4]));
     let bad = text.replace("[3, 4]", "[3, 3]").replace("shares: 2", "shares: 0");
     assert_eq!(faults(&bad).len(), 2);
@@ -293,6 +293,6 @@ proptest! {
     fn a_name_is_accepted_exactly_when_the_store_can_hold_it(text in "\\PC{0,70}") {
         let fits = !text.is_empty() && text.len() <= 63
             && text.chars().all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-');
-        prop_assert_eq!(VaultName::parse(&text).is_some(), fits);
+        prop_assert_eq!(VaultName::new(&text).is_ok(), fits);
     }
 }

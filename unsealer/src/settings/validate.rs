@@ -4,19 +4,23 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use restore::objects::location::{Checksums, LocationSettings, StoreLocation};
 use sops_tools::custody::Recipient;
 use url::Url;
 
-use super::address::{is_loopback, plain_address, server_address};
+use super::address::{is_loopback, server_address};
 use super::fault::Faults;
 use super::reader::{Notes, Section};
 use super::source::Source;
-use super::{
-    CustodianSettings, DEFAULT_LISTEN, DEFAULT_REGION, S3Settings, Settings, ShareSelection, StoreSettings, VaultName,
-    VaultSettings,
-};
+use super::{CustodianSettings, DEFAULT_LISTEN, Settings, ShareSelection, VaultSettings};
+use crate::store::names::VaultName;
+use crate::vault::target::is_server_name;
 
 const STORE_URL: &str = "s3://BUCKET/PREFIX or file:///FOLDER";
+const ENDPOINT: &str = "https://HOST or https://HOST:PORT";
+const REGION: &str = "a region's name; with an endpoint it may be left out";
+const KEY_FILE: &str = "with s3:// the path of the file with this half of the key pair, with file:// none";
+const CA_FILE: &str = "the path of a PEM file, where the endpoint is https";
 const ADDRESS: &str = "https://HOST:PORT, or http:// on loopback";
 const RECIPIENT: &str = "an age public key (age1…)";
 const NAME: &str = "1 to 63 of a-z, 0-9 and -";
@@ -42,6 +46,8 @@ fn whole(root: &Section<'_>) -> Option<Settings> {
     require_some(root, "identities", "a list of identity files, or of folders with *.agekey");
     let recipients = recipients(root);
     let custodians = custodians(root);
+    let same = |one: &Option<StoreLocation>| matches!((one, &store), (Some(one), Some(store)) if one.same_place(store));
+    one_store_each(root, &custodians, same);
     let vaults = vaults(root);
     let listen = listen(root);
     let cache_dir = root.path("cacheDir", "a folder");
@@ -73,94 +79,57 @@ fn listen(root: &Section<'_>) -> Option<SocketAddr> {
     address
 }
 
-fn store(section: &Section<'_>) -> Option<StoreSettings> {
-    let text = section.required("url", STORE_URL);
-    let url = text.as_deref().and_then(|text| {
-        let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "s3" | "file"));
-        if url.is_none() {
-            section.fault("url", "is not a store's address", STORE_URL);
-        }
-        url
-    });
-    let settings = match url {
-        Some(url) if url.scheme() == "file" => directory(section, &url),
-        Some(url) => s3(section, &url),
-        // Without a usable address nothing is known of what belongs beside it, except that these are keys.
-        None => {
-            for key in S3_KEYS {
-                section.value(key);
-            }
-            None
-        }
+fn store(section: &Section<'_>) -> Option<StoreLocation> {
+    let url = section.required("url", STORE_URL);
+    let written = LocationSettings {
+        url: url.clone().unwrap_or_default(),
+        endpoint: section.text("endpoint", ENDPOINT),
+        region: section.text("region", REGION),
+        access_key_file: section.path("accessKeyFile", KEY_FILE),
+        secret_key_file: section.path("secretKeyFile", KEY_FILE),
+        ca_file: section.path("caFile", CA_FILE),
+        checksums: checksums(section),
     };
     section.finish();
-    settings
-}
-
-const S3_KEYS: [&str; 5] = ["endpoint", "region", "accessKeyFile", "secretKeyFile", "caFile"];
-
-fn directory(section: &Section<'_>, url: &Url) -> Option<StoreSettings> {
-    for key in S3_KEYS {
-        if section.value(key).is_some() {
-            section.fault(key, "has no meaning for a folder", "this key with an s3:// address alone");
+    // Without a url nothing is known of what belongs beside it.
+    url?;
+    let faults = match written.check() {
+        Ok(location) => return Some(location),
+        Err(faults) => faults,
+    };
+    let unread = [
+        ("endpoint", written.endpoint.is_none()),
+        ("region", written.region.is_none()),
+        ("accessKeyFile", written.access_key_file.is_none()),
+        ("secretKeyFile", written.secret_key_file.is_none()),
+    ];
+    for fault in faults {
+        // What is no text was noted when it was read.
+        if !unread.iter().any(|(key, unread)| *key == fault.key && *unread && section.has(key)) {
+            section.fault(fault.key, fault.problem, expected_of(fault.key));
         }
     }
-    let folder = url.to_file_path().ok().filter(|path| path.parent().is_some());
-    if folder.is_none() || url.query().is_some() || url.fragment().is_some() {
-        section.fault("url", "is not the path of a folder", "file:/// and an absolute path");
-        return None;
-    }
-    folder.map(StoreSettings::Directory)
-}
-
-fn s3(section: &Section<'_>, url: &Url) -> Option<StoreSettings> {
-    let bucket = bucket(section, url);
-    let prefix = prefix(section, url);
-    let endpoint = section.text("endpoint", "https://HOST").map(|text| {
-        plain_address(&text)
-            .map_err(|fault| section.fault("endpoint", fault.to_string(), "https://HOST or https://HOST:PORT"))
-    });
-    let region = section.text("region", "a region's name").unwrap_or_else(|| DEFAULT_REGION.to_owned());
-    let access_key_file = section.required_path("accessKeyFile", "the path of the file with the access key id");
-    let secret_key_file = section.required_path("secretKeyFile", "the path of the file with the secret key");
-    let ca_file = section.path("caFile", "the path of a PEM file");
-    Some(StoreSettings::S3(Box::new(S3Settings {
-        bucket: bucket?,
-        prefix: prefix?,
-        endpoint: endpoint.transpose().ok()?,
-        region,
-        access_key_file: access_key_file?,
-        secret_key_file: secret_key_file?,
-        ca_file,
-    })))
-}
-
-fn bucket(section: &Section<'_>, url: &Url) -> Option<String> {
-    let extra = !url.username().is_empty()
-        || url.password().is_some()
-        || url.port().is_some()
-        || url.query().is_some()
-        || url.fragment().is_some();
-    let letters = |name: &str| name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.'));
-    // https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
-    let name = url.host_str().filter(|name| !extra && (3..=63).contains(&name.len()) && letters(name));
-    if name.is_none() {
-        section.fault("url", "has no bucket's name after s3://", STORE_URL);
-    }
-    name.map(str::to_owned)
-}
-
-fn prefix(section: &Section<'_>, url: &Url) -> Option<String> {
-    let prefix = url.path().trim_matches('/');
-    let plain = |part: &str| {
-        !matches!(part, "" | "." | "..")
-            && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
-    };
-    if prefix.is_empty() || prefix.split('/').all(plain) {
-        return Some(prefix.to_owned());
-    }
-    section.fault("url", "has a prefix with other than letters, digits, - _ . and single slashes", STORE_URL);
     None
+}
+
+fn checksums(section: &Section<'_>) -> Checksums {
+    let expected = "`always`, or `when-required` for an old server that refuses checksums";
+    let Some(text) = section.text("checksums", expected) else { return Checksums::default() };
+    let found = Checksums::ALL.into_iter().find(|one| one.word() == text);
+    if found.is_none() {
+        section.fault("checksums", "is not such a word", expected);
+    }
+    found.unwrap_or_default()
+}
+
+fn expected_of(key: &str) -> &'static str {
+    match key {
+        "url" => STORE_URL,
+        "endpoint" => ENDPOINT,
+        "region" => REGION,
+        "caFile" => CA_FILE,
+        _ => KEY_FILE,
+    }
 }
 
 /// Reads `recipients` of the root or of a custodian.
@@ -173,7 +142,7 @@ fn recipients(section: &Section<'_>) -> BTreeMap<String, Recipient> {
     let mut recipients = BTreeMap::new();
     for (name, text) in &texts {
         let path = format!("recipients.{name}");
-        if VaultName::parse(name).is_none() {
+        if VaultName::new(name).is_err() {
             section.fault(&path, "has an unusable name", NAME);
         }
         match text.parse::<Recipient>() {
@@ -189,7 +158,7 @@ fn recipients(section: &Section<'_>) -> BTreeMap<String, Recipient> {
 fn custodians(root: &Section<'_>) -> BTreeMap<String, CustodianSettings> {
     let each = root.named_sections("custodians").into_iter();
     each.filter_map(|(name, section)| {
-        if VaultName::parse(&name).is_none() {
+        if VaultName::new(&name).is_err() {
             root.fault(&format!("custodians.{name}"), "has an unusable name", NAME);
         }
         let recipients = recipients(&section);
@@ -207,6 +176,22 @@ fn custodians(root: &Section<'_>) -> BTreeMap<String, CustodianSettings> {
         Some((name, CustodianSettings { recipients, shares: shares?, store }))
     })
     .collect()
+}
+
+/// A store of one's own is nobody else's: a bundle beside the others' would be no custody of its own.
+fn one_store_each(
+    root: &Section<'_>,
+    custodians: &BTreeMap<String, CustodianSettings>,
+    is_common: impl Fn(&Option<StoreLocation>) -> bool,
+) {
+    for (name, custodian) in custodians {
+        let Some(own) = &custodian.store else { continue };
+        let earlier = custodians.range::<String, _>(..name.clone()).filter_map(|(_, other)| other.store.as_ref());
+        if is_common(&custodian.store) || earlier.into_iter().any(|other| other.same_place(own)) {
+            let key = format!("{}.url", super::own_store_key(name));
+            root.fault(&key, "is also the store of another", "a place that no other store of the settings has");
+        }
+    }
 }
 
 fn share_selection(section: &Section<'_>) -> Option<ShareSelection> {
@@ -250,7 +235,7 @@ fn vaults(root: &Section<'_>) -> Vec<VaultSettings> {
 
 fn vault(section: &Section<'_>) -> Option<VaultSettings> {
     let name = section.required("name", NAME).and_then(|text| {
-        let name = VaultName::parse(&text);
+        let name = VaultName::new(&text).ok();
         if name.is_none() {
             section.fault("name", "is not a usable name", NAME);
         }
@@ -260,6 +245,7 @@ fn vault(section: &Section<'_>) -> Option<VaultSettings> {
     require_some(section, "nodes", &format!("a list of servers: {ADDRESS}"));
     let peers = addresses(section, "peers");
     let ca_file = section.path("caFile", "the path of a PEM file");
+    let server_name = server_name(section, nodes.iter().chain(&peers));
     let server_uid = section.number("serverUid", 0..=u32::MAX - 1);
     let token_file: Option<PathBuf> = section.path("tokenFile", "the path of a file with a token");
     if ca_file.is_none() && !section.has("caFile") && nodes.iter().chain(&peers).any(|url| url.scheme() == "https") {
@@ -269,7 +255,19 @@ fn vault(section: &Section<'_>) -> Option<VaultSettings> {
         section.fault("serverUid", "cannot be checked on another machine", "this key with loopback nodes alone");
     }
     section.finish();
-    Some(VaultSettings { name: name?, nodes, peers, ca_file, server_uid, token_file })
+    Some(VaultSettings { name: name?, nodes, peers, ca_file, server_name, server_uid, token_file })
+}
+
+fn server_name<'u>(section: &Section<'_>, mut addresses: impl Iterator<Item = &'u Url>) -> Option<String> {
+    let expected = "a host name that the server's certificate carries";
+    let name = section.text("serverName", expected)?;
+    if !is_server_name(&name) {
+        section.fault("serverName", "is no host name", expected);
+    }
+    if !addresses.any(|url| url.scheme() == "https") {
+        section.fault("serverName", "has no meaning without https", "this key with https nodes or peers alone");
+    }
+    Some(name)
 }
 
 /// Notes a list that is absent or empty; what else may be wrong with it is noted by who reads it.

@@ -201,7 +201,6 @@ fn read_file(root: &Path, path: &Path) -> Option<Object> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::names::MarkKind;
     use crate::store::testing::{World, vault};
     use crate::store::view::derive;
 
@@ -215,18 +214,10 @@ mod tests {
         cache.read(&vault()).unwrap_or_else(|fault| unreachable!("{fault}"))
     }
 
-    fn world() -> World {
-        let mut world = World::new();
-        world.generation(1, 1, 1);
-        world.mark(1, MarkKind::Proven, 2);
-        world.hold(3);
-        world
-    }
-
     #[test]
     fn a_cache_gives_back_the_view_of_the_store_it_has_seen() {
         let (_directory, cache) = cache();
-        let world = world();
+        let world = World::proven_and_held();
         assert_eq!(read(&cache), Contents::default(), "a cache that is not there yet is empty");
         let report = cache.keep(&vault(), &world.contents, &Contents::default(), &world.keys);
         assert_eq!(report, KeepReport { written: 4, fault: None });
@@ -240,7 +231,7 @@ mod tests {
     #[test]
     fn nothing_is_lost_because_the_store_lost_it() {
         let (_directory, cache) = cache();
-        let world = world();
+        let world = World::proven_and_held();
         cache.keep(&vault(), &world.contents, &Contents::default(), &world.keys);
         let kept = read(&cache);
         let empty = Contents::default();
@@ -262,7 +253,7 @@ mod tests {
     #[test]
     fn a_second_content_of_one_number_is_kept_beside_the_first() {
         let (_directory, cache) = cache();
-        let first = world();
+        let first = World::proven_and_held();
         cache.keep(&vault(), &first.contents, &Contents::default(), &first.keys);
         let mut second = World::new();
         second.generation(1, 1, 9);
@@ -286,7 +277,7 @@ mod tests {
         // A file in the place of the directory: no write can succeed, also for root.
         let blocked = directory.path().join("blocked");
         assert!(files::create_new(&blocked, b"", files::OWNER_ONLY).is_ok());
-        let world = world();
+        let world = World::proven_and_held();
         let report =
             Cache::new(blocked.join("cache")).keep(&vault(), &world.contents, &Contents::default(), &world.keys);
         assert!(report.fault.is_some());

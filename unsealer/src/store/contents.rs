@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use restore::objects::Part;
+
 use super::envelope::EnvelopeFault;
 
 /// Objects of one Vault, as one listing and its reads saw them.
@@ -13,6 +15,8 @@ pub struct Contents {
     pub foreign: u64,
     /// Prefixes that were not listed to their end, each with the reason: more may stand there.
     pub cut: Vec<(String, String)>,
+    /// Custodians' own stores that were asked too, with the fault of each that did not answer.
+    pub parts: Vec<Part>,
 }
 
 /// One object.

@@ -112,21 +112,12 @@ mod tests {
 
     use super::*;
     use crate::store::load::load;
-    use crate::store::names::MarkKind;
     use crate::store::testing::{World, vault};
     use crate::store::view::derive;
 
-    fn world() -> World {
-        let mut world = World::new();
-        world.generation(1, 1, 1);
-        world.mark(1, MarkKind::Proven, 2);
-        world.hold(3);
-        world
-    }
-
     #[tokio::test]
     async fn a_lost_bucket_is_rebuilt_from_a_cache_and_the_rollback_ends() {
-        let mut world = world();
+        let mut world = World::proven_and_held();
         let cache = world.contents.clone();
         let before = world.view(&cache);
         world.put("vaults/vault/generations/7/all.1.age", "rubbish");
@@ -145,7 +136,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_stands_in_the_target_is_never_overwritten() {
-        let world = world();
+        let world = World::proven_and_held();
         let store = MemoryStore::new();
         store.put("vaults/vault/generations/1/all.1.age", "something else");
         let contents = load(&store, &vault(), &world.keys, &Contents::default(), None).await.unwrap_or_default();
@@ -158,7 +149,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_writer_that_was_faster_is_reported() {
-        let world = world();
+        let world = World::proven_and_held();
         let store = MemoryStore::new();
         let plan = plan(&vault(), &world.contents, &Contents::default(), &world.keys);
         store.put("vaults/vault/generations/1/all.1.age", "something else");

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use futures::future::join_all;
-use restore::objects::{Bounds, Entry, ErrorKind, ObjectError, ReadObjects, Survey};
+use restore::objects::{Bounds, Entry, ErrorKind, ObjectError, Part, ReadObjects, Survey};
 
 use super::names::{Name, VaultName};
 
@@ -28,6 +28,8 @@ pub(crate) struct Listed {
     pub foreign: u64,
     /// Prefixes that were not listed to their end, each with the reason.
     pub cut: Vec<(String, String)>,
+    /// Parts that the store is joined from, with a fault where any listing went without one.
+    pub parts: Vec<Part>,
 }
 
 impl Listed {
@@ -37,6 +39,16 @@ impl Listed {
         self.foreign_examples.extend(survey.examples);
         self.foreign_examples.truncate(Survey::EXAMPLES);
         self.cut.extend(survey.cut.map(|cut| (prefix.to_owned(), cut.to_string())));
+        self.add_parts(survey.parts);
+    }
+
+    fn add_parts(&mut self, parts: Vec<Part>) {
+        for part in parts {
+            match self.parts.iter_mut().find(|known| known.name == part.name) {
+                Some(known) => known.fault = known.fault.take().or(part.fault),
+                None => self.parts.push(part),
+            }
+        }
     }
 }
 
@@ -59,6 +71,7 @@ pub(super) async fn all(store: &dyn ReadObjects, vault: &VaultName) -> Result<Li
             Err(error) => return Err(error),
         }
     }
+    listed.add_parts(whole.parts);
     // Strangers' names outside of the sections were counted by the first listing alone, and only as far as it went.
     listed.foreign = listed.foreign.max(whole.foreign);
     if listed.foreign_examples.is_empty() {

@@ -49,7 +49,8 @@ pub async fn load(
         listed.entries.into_iter().partition(|entry| rank(entry, vault).is_some());
     let (needed, later): (Vec<Entry>, Vec<Entry>) =
         records.into_iter().partition(|entry| rank(entry, vault) < Some(Rank::Other));
-    let mut contents = Contents { objects: reader.records(needed).await, foreign: listed.foreign, cut: listed.cut };
+    let objects = reader.records(needed).await;
+    let mut contents = Contents { objects, foreign: listed.foreign, cut: listed.cut, parts: listed.parts };
     let wanted = wanted(&Reading::of(vault, &contents, cache, keys), vault, &others);
     let (wanted, skipped): (Vec<Entry>, Vec<Entry>) =
         others.into_iter().partition(|entry| wanted.contains(&entry.path));
@@ -74,7 +75,7 @@ pub async fn load_holds(
     let reader = Reader { store, vault, keys, known: known(previous), until: Instant::now() + READING };
     let mut objects = reader.records(listed.entries).await;
     objects.extend(listed.foreign_examples.into_iter().map(|entry| object(entry, Body::Skipped)));
-    Ok(Contents { objects, foreign: listed.foreign, cut: listed.cut })
+    Ok(Contents { objects, foreign: listed.foreign, cut: listed.cut, parts: listed.parts })
 }
 
 impl Contents {

@@ -19,7 +19,7 @@ use super::view::{Generation, Seal, StoreView};
 
 mod generation;
 
-pub use generation::{Staged, Staging};
+pub use generation::{Parcel, Staged, Staging};
 
 /// Writes objects of one Vault.
 #[derive(Clone, Copy)]
@@ -284,7 +284,8 @@ impl<'a> Writer<'a> {
             Err(PublishError::Taken { path }) => {
                 let there = self.get(name, JSON_LIMIT).await?;
                 match envelope::open(self.vault, name, &there, self.keys) {
-                    Ok(authentic) if authentic.payload.record == record => Ok(()),
+                    // Written again as it stands: it may be missing in another store.
+                    Ok(authentic) if authentic.payload.record == record => self.create(name, &there).await,
                     _ => Err(PublishError::Taken { path }),
                 }
             }

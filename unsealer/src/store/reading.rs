@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use restore::objects::Part;
 use sops_tools::custody::StoreKeys;
 
 use super::bundle::digest;
 use super::contents::{Body, Contents, Object};
 use super::envelope::{self, EnvelopeFault, Payload};
-use super::names::{Name, VaultName};
+use super::names::{CustodianName, Name, VaultName};
 use super::records::{Manifest, ManifestCustodian, Record};
 use super::view::{Finding, Generation, Seal};
 
@@ -61,13 +62,26 @@ pub struct Reading {
     pub cut: Vec<String>,
     /// Alarms about single objects.
     pub findings: Vec<Finding>,
+    /// Custodians' own stores that the store was joined from.
+    pub parts: Vec<Part>,
+}
+
+/// Where a bundle is to be looked for that does not stand in what was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Whereabouts {
+    /// Here: it is missing.
+    Here,
+    /// In a store that was not asked.
+    Elsewhere,
+    /// In a store that was asked and did not answer, with the fault.
+    Silent(String),
 }
 
 impl Reading {
     /// Authenticates everything that stands under `vault` in the store and in the cache.
     pub fn of(vault: &VaultName, store: &Contents, cache: &Contents, keys: &StoreKeys) -> Self {
         let cut = store.cut.iter().map(|(prefix, _)| prefix.clone()).collect();
-        let mut reading = Self { cut, ..Self::default() };
+        let mut reading = Self { cut, parts: store.parts.clone(), ..Self::default() };
         for (prefix, reason) in &store.cut {
             reading.alarm("unreadable", prefix, format!("{reason}; what was listed counts"));
         }
@@ -180,6 +194,27 @@ impl Reading {
         self.sealed.get(bundle)?.iter().find(|copy| copy.digest == entry.digest)
     }
 
+    /// Where a bundle that an authentic manifest names must stand. One store read by itself does not say whose it is: it is the
+    /// home of the custodians of whom any bundle was ever seen here.
+    pub fn whereabouts(&self, manifest: &Manifest, entry: &ManifestCustodian) -> Whereabouts {
+        let part = self.parts.iter().find(|part| entry.own_store && part.name == entry.name);
+        match part.map(|part| part.fault.clone()) {
+            Some(Some(fault)) => return Whereabouts::Silent(fault),
+            Some(None) => return Whereabouts::Here,
+            None if !entry.own_store && !self.parts.is_empty() => return Whereabouts::Here,
+            None => {}
+        }
+        let one_home = manifest.custodians.iter().all(|other| home(other) == home(entry));
+        let seen = |(generation, seal, of, _): (Generation, Seal, &Manifest, &Stored)| {
+            of.custodians.iter().filter(|other| home(other) == home(entry)).any(|other| {
+                let custodian = CustodianName::new(&other.name).ok();
+                custodian
+                    .is_some_and(|custodian| self.named(&Name::Bundle { generation, custodian, seal }, other).is_some())
+            })
+        };
+        if one_home || self.manifests().any(seen) { Whereabouts::Here } else { Whereabouts::Elsewhere }
+    }
+
     /// Whether anything authentic was found.
     pub fn anything_authentic(&self) -> bool {
         !self.records.is_empty()
@@ -194,6 +229,11 @@ impl Reading {
     pub fn anything_here(&self) -> bool {
         self.foreign > 0 || !self.cut.is_empty() || !self.occupied.is_empty()
     }
+}
+
+/// The store that a bundle belongs in: the custodian whose own it is, none = the common one.
+fn home(entry: &ManifestCustodian) -> Option<&str> {
+    entry.own_store.then_some(entry.name.as_str())
 }
 
 /// An alarm. The path is escaped: a stranger may have chosen it.

@@ -85,6 +85,9 @@ pub struct ManifestCustodian {
     pub digest: String,
     /// Length of the sealed bytes.
     pub size: u64,
+    /// It stands in the custodian's own store and in no other.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub own_store: bool,
 }
 
 /// `generations/<g>/proven|abandoned|retired.<id>.json`

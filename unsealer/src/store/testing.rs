@@ -42,6 +42,22 @@ pub(crate) fn share(number: u8, seed: u8) -> sops_tools::secret::Share {
     sops_tools::secret::Share::copy_from(&bytes)
 }
 
+/// A manifest with one custodian; two shares are needed.
+pub(crate) fn manifest(
+    shares: u8,
+    custodian: super::records::ManifestCustodian,
+    second: i64,
+) -> super::records::Manifest {
+    super::records::Manifest {
+        shares,
+        threshold: 2,
+        algorithm: super::records::ALGORITHM.to_owned(),
+        custodians: vec![custodian],
+        created: time(second),
+        tool_version: "0".to_owned(),
+    }
+}
+
 /// Objects as an honest history leaves them.
 pub(crate) struct World {
     pub(crate) keys: StoreKeys,
@@ -52,6 +68,15 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn new() -> Self {
         Self { keys: keys(1), contents: super::contents::Contents::default(), counter: 0 }
+    }
+
+    /// One generation that was proven, and a hold.
+    pub(crate) fn proven_and_held() -> Self {
+        let mut world = Self::new();
+        world.generation(1, 1, 1);
+        world.mark(1, super::names::MarkKind::Proven, 2);
+        world.hold(3);
+        world
     }
 
     pub(crate) fn id(&mut self) -> ObjectId {
@@ -77,7 +102,7 @@ impl World {
     /// A bundle and its manifest. The bundle's bytes are no age file: the view never looks inside.
     pub(crate) fn generation(&mut self, generation: u32, seal: u32, second: i64) {
         use super::names::{CustodianName, Name};
-        use super::records::{ALGORITHM, Manifest, ManifestCustodian, Record};
+        use super::records::{ManifestCustodian, Record};
         use super::view::{Generation, Seal};
         let (generation, seal) = (Generation(generation), Seal(seal));
         let bytes = format!("sealed {generation} {seal} {second}").into_bytes();
@@ -87,15 +112,9 @@ impl World {
             share_numbers: vec![1, 2, 3],
             digest: super::bundle::digest(&bytes),
             size: bytes.len() as u64,
+            own_store: false,
         };
-        let manifest = Manifest {
-            shares: 3,
-            threshold: 2,
-            algorithm: ALGORITHM.to_owned(),
-            custodians: vec![entry],
-            created: time(second),
-            tool_version: "0".to_owned(),
-        };
+        let manifest = manifest(3, entry, second);
         self.put(&Name::Bundle { generation, custodian: CustodianName::all(), seal }.path(&vault()), bytes);
         self.record(&Name::Manifest { generation, seal }, Record::Manifest(manifest), second);
     }

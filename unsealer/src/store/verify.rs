@@ -1,6 +1,6 @@
 //! `store verify`: everything that stands in the store, and whether the identities at hand open it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sops_tools::custody::{Identities, StoreKeys};
 use sops_tools::secret::Share;
@@ -8,8 +8,8 @@ use sops_tools::secret::Share;
 use super::bundle::{self, BundleFault, Place, number_of};
 use super::contents::Contents;
 use super::names::{CustodianName, Name, VaultName};
-use super::reading::Reading;
-use super::view::{Generation, Seal, Standing, StoreView, conclude};
+use super::reading::{Reading, Whereabouts};
+use super::view::{Generation, Seal, Standing, StoreView, conclude, lack};
 
 /// What a verification found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub struct Verification {
     pub bundles: Vec<BundleCheck>,
     /// Generations of which the identities at hand open at least the threshold, and those of which they do not.
     pub opens: Vec<(Generation, bool)>,
+    /// Distinct shares that opened, by generation.
+    shares: BTreeMap<Generation, usize>,
 }
 
 /// One bundle.
@@ -35,6 +37,8 @@ pub struct BundleCheck {
     pub custodian: String,
     /// Numbers of the shares inside, or why it was not opened. `None` when the object is not there.
     pub opened: Option<Result<Vec<u8>, BundleFault>>,
+    /// Where it is, where it is not here.
+    pub whereabouts: Whereabouts,
 }
 
 impl BundleCheck {
@@ -56,7 +60,22 @@ impl Verification {
         self.view.findings.is_empty()
             && !self.view.rolled_back
             && !self.bundles.iter().any(BundleCheck::is_bad)
-            && self.opens.iter().all(|(generation, opens)| *opens || !in_use(generation))
+            && self.view.silent.is_empty()
+            && self.opens.iter().all(|(generation, opens)| *opens || !in_use(generation) || self.is_a_part(*generation))
+    }
+
+    /// Whether something of it opened here and the rest is in other stores: all that one custodian's store can give.
+    fn is_a_part(&self, generation: Generation) -> bool {
+        self.shares.get(&generation).is_some_and(|shares| *shares > 0)
+            && self.view.candidates.iter().any(|one| one.generation == generation && !one.elsewhere.is_empty())
+    }
+
+    /// What is missing to a threshold, in words; `None` for a generation that opens or is not known.
+    pub fn lack(&self, generation: Generation) -> Option<String> {
+        let opens = self.opens.contains(&(generation, true));
+        let candidate = self.view.candidates.iter().find(|one| one.generation == generation).filter(|_| !opens)?;
+        let here = self.shares.get(&generation).copied().unwrap_or_default();
+        Some(lack(here, candidate.threshold?, &candidate.elsewhere))
     }
 }
 
@@ -70,7 +89,7 @@ pub fn verify(
 ) -> Verification {
     let reading = Reading::of(vault, store, cache, keys);
     let mut bundles = Vec::new();
-    let mut numbers: std::collections::BTreeMap<Generation, (u8, BTreeSet<u8>)> = std::collections::BTreeMap::new();
+    let mut numbers: BTreeMap<Generation, (u8, BTreeSet<u8>)> = BTreeMap::new();
     for (generation, seal, manifest, _) in reading.manifests() {
         let known = numbers.entry(generation).or_insert((manifest.threshold, BTreeSet::new()));
         for entry in &manifest.custodians {
@@ -94,22 +113,24 @@ pub fn verify(
                 seal,
                 custodian: entry.name.clone(),
                 opened,
+                whereabouts: reading.whereabouts(manifest, entry),
             });
         }
     }
+    let shares = numbers.iter().map(|(generation, (_, numbers))| (*generation, numbers.len())).collect();
     let opens = numbers
         .into_iter()
         .map(|(generation, (threshold, numbers))| (generation, numbers.len() >= usize::from(threshold)))
         .collect();
-    Verification { view: conclude(vault, &reading), bundles, opens }
+    Verification { view: conclude(vault, &reading), bundles, opens, shares }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::store::bundle::{BundleHead, digest, make};
-    use crate::store::records::{ALGORITHM, Manifest, ManifestCustodian, Record};
-    use crate::store::testing::{World, share, time, vault};
+    use crate::store::records::{ManifestCustodian, Record};
+    use crate::store::testing::{World, manifest, share, time, vault};
 
     const BUNDLE: &str = "vaults/vault/generations/1/all.1.age";
 
@@ -134,15 +155,9 @@ mod tests {
             share_numbers: vec![5, 6],
             digest: digest(&sealed),
             size: sealed.len() as u64,
+            own_store: false,
         };
-        let manifest = Manifest {
-            shares: 2,
-            threshold: 2,
-            algorithm: ALGORITHM.to_owned(),
-            custodians: vec![entry],
-            created: time(1),
-            tool_version: "0".to_owned(),
-        };
+        let manifest = manifest(2, entry, 1);
         world.put(BUNDLE, sealed);
         world.record(&Name::Manifest { generation: Generation(1), seal: Seal(1) }, Record::Manifest(manifest), 1);
         world

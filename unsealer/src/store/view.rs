@@ -1,6 +1,7 @@
 //! What the store offers for one Vault, derived from authentic objects alone.
 
 use jiff::Timestamp;
+use restore::objects::Part;
 
 mod derive;
 mod generations;
@@ -63,6 +64,33 @@ pub struct SealedBundle {
     pub digest: String,
 }
 
+/// Shares that stand in a store that was not read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Elsewhere {
+    /// Who holds them.
+    pub custodian: String,
+    /// How many.
+    pub shares: usize,
+    /// Its store was asked and did not answer: the fault. `None` where the settings name no such store.
+    pub silent: Option<String>,
+}
+
+/// `2 of 3 shares opened here; custodian b has 2 more in a store of its own`
+pub fn lack(here: usize, threshold: u8, elsewhere: &[Elsewhere]) -> String {
+    let mut text = format!("{here} of {threshold} shares opened");
+    if !elsewhere.is_empty() {
+        text.push_str(" here");
+    }
+    for one in elsewhere {
+        let Elsewhere { custodian, shares, silent } = one;
+        text.push_str(&format!("; custodian {custodian} has {shares} more in another store"));
+        if let Some(fault) = silent {
+            text.push_str(&format!(", which did not answer: {fault}"));
+        }
+    }
+    text
+}
+
 /// One generation in the order of trying.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Candidate {
@@ -76,6 +104,8 @@ pub struct Candidate {
     pub shares: Option<u8>,
     /// Bundles, newest seal first, and within a seal one per custodian.
     pub bundles: Vec<SealedBundle>,
+    /// Custodians of its newest seal whose bundles are not among them, because they stand in another store.
+    pub elsewhere: Vec<Elsewhere>,
     /// When its manifest says it was made.
     pub created: Option<Timestamp>,
     /// When it was last proven, by the latest authentic mark.
@@ -164,6 +194,8 @@ pub struct StoreView {
     /// and prefixes (ending in `/`) that were not listed to their end. What they say is not known, so nothing may be concluded
     /// from their silence.
     pub unread: Vec<String>,
+    /// Custodians' own stores that the settings name and that did not answer: nothing is known of what stands there.
+    pub silent: Vec<Part>,
     /// The store went back: authentic objects that the cache has seen are gone from the store.
     pub rolled_back: bool,
 }

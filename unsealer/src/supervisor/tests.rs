@@ -40,6 +40,7 @@ fn seal(sealed: bool, initialized: bool) -> SealStatus {
 
 fn candidate(number: u32, standing: Standing) -> Candidate {
     Candidate {
+        elsewhere: Vec::new(),
         generation: Generation(number),
         standing,
         threshold: (standing != Standing::NotAuthentic).then_some(3),

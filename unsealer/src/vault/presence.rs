@@ -79,7 +79,7 @@ pub(super) async fn connection_ended(wire: &Wire, longest: Duration) -> Result<b
 async fn connect(wire: &Wire) -> Result<TcpStream, VaultError> {
     let connected = match wire.target.fixed_addresses() {
         Some(addresses) => TcpStream::connect(addresses.as_slice()).await,
-        None => TcpStream::connect((wire.target.url.host_str().unwrap_or_default(), wire.target.port())).await,
+        None => TcpStream::connect((wire.target.dial.host_str().unwrap_or_default(), wire.target.port())).await,
     };
     let socket = connected.map_err(|error| failed(wire, &error))?;
     keep_alive(&socket).map_err(|error| failed(wire, &error.into()))?;

@@ -3,8 +3,8 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, DnsName};
 use rustls::{ClientConfig, RootCertStore};
 use url::{Host, Url};
 
@@ -13,10 +13,12 @@ use super::{VaultError, VaultErrorKind};
 /// Address of one server with the grounds for trusting it, checked. Ports are at their scheme's default where not given.
 #[derive(Clone)]
 pub struct Target {
+    /// What TLS and HTTP see: the address, with the server's name in the place of its host where one is given.
     pub(super) url: Url,
+    /// The address as given: where the connection goes.
+    pub(super) dial: Url,
     pub(super) tls: Arc<ClientConfig>,
     pub(super) server_uid: Option<u32>,
-    pub(super) connect_to: Option<SocketAddr>,
 }
 
 impl Target {
@@ -25,8 +27,7 @@ impl Target {
     /// - `url`: `http://` on loopback alone, `https://` anywhere with `ca_pem`; no path, user, query or fragment.
     /// - `ca_pem`: the certificates to trust, PEM, and no others: the system's are not asked.
     /// - `server_uid`: who must own the listening socket, for servers on loopback.
-    /// - `connect_to`: connect here instead of resolving the host name, which the certificate must still carry. https with
-    ///   a name only.
+    /// - `server_name`: the name that the certificate must carry in the place of the address's own host; https only.
     ///
     /// # Errors
     /// `Untrusted` where a share could reach a stranger, `Malformed` where a value cannot be used. Both are settings faults.
@@ -34,7 +35,7 @@ impl Target {
         url: &str,
         ca_pem: Option<&[u8]>,
         server_uid: Option<u32>,
-        connect_to: Option<SocketAddr>,
+        server_name: Option<&str>,
     ) -> Result<Self, VaultError> {
         let parsed = Url::parse(url).map_err(|_| fault(VaultErrorKind::Malformed, "", "not an address"))?;
         let shown = shown(&parsed);
@@ -55,10 +56,13 @@ impl Target {
         if secure && ca_pem.is_none() {
             return fault(VaultErrorKind::Untrusted, "https needs the CA that signed the server's certificate");
         }
-        if connect_to.is_some() && !(secure && matches!(parsed.host(), Some(Host::Domain(_)))) {
-            return fault(VaultErrorKind::Malformed, "connecting elsewhere needs https and a host name");
+        let mut named = parsed.clone();
+        if let Some(name) = server_name
+            && !(secure && is_server_name(name) && named.set_host(Some(name)).is_ok())
+        {
+            return fault(VaultErrorKind::Malformed, "a server's name is a host name, and needs https");
         }
-        if server_uid.is_some() && !connect_to.map_or(local, |to| to.ip().is_loopback()) {
+        if server_uid.is_some() && !local {
             return fault(VaultErrorKind::Untrusted, "a server's user can be checked on loopback alone");
         }
         let Some(roots) = roots(ca_pem.filter(|_| secure)) else {
@@ -67,12 +71,12 @@ impl Target {
         let Some(tls) = client_config(roots) else {
             return fault(VaultErrorKind::Tls, "the TLS library refused its own protocol versions");
         };
-        Ok(Self { url: parsed, tls, server_uid, connect_to })
+        Ok(Self { url: named, dial: parsed, tls, server_uid })
     }
 
     /// The address as it is shown, without credentials or trailing slash.
     pub fn address(&self) -> String {
-        shown(&self.url)
+        shown(&self.dial)
     }
 
     pub(super) fn secure(&self) -> bool {
@@ -82,17 +86,14 @@ impl Target {
     /// Port of the server.
     pub(super) fn port(&self) -> u16 {
         // Both schemes have a known default.
-        self.connect_to.map_or_else(|| self.url.port_or_known_default().unwrap_or(0), |to| to.port())
+        self.dial.port_or_known_default().unwrap_or(0)
     }
 
     /// The socket addresses known without asking DNS. `localhost` is always the two loopback addresses, whatever a
     /// resolver says.
     pub(super) fn fixed_addresses(&self) -> Option<Vec<SocketAddr>> {
-        if let Some(to) = self.connect_to {
-            return Some(vec![to]);
-        }
         let port = self.port();
-        match self.url.host()? {
+        match self.dial.host()? {
             Host::Ipv4(ip) => Some(vec![(ip, port).into()]),
             Host::Ipv6(ip) => Some(vec![(ip, port).into()]),
             Host::Domain("localhost") => {
@@ -101,6 +102,11 @@ impl Target {
             Host::Domain(_) => None,
         }
     }
+}
+
+/// Whether a certificate can be held against this name: a host name, and no address in numbers.
+pub fn is_server_name(name: &str) -> bool {
+    DnsName::try_from(name).is_ok() && name.parse::<IpAddr>().is_err()
 }
 
 fn fault(kind: VaultErrorKind, address: &str, detail: &str) -> VaultError {
@@ -182,6 +188,16 @@ mod tests {
         assert!(text.contains("no user") && !text.contains("hunter2"), "{text}");
         assert_eq!(kind("http://127.0.0.1:8200/v1", None), Some(VaultErrorKind::Malformed));
         assert_eq!(kind("ftp://127.0.0.1", None), Some(VaultErrorKind::Malformed));
+    }
+
+    #[test]
+    fn a_servers_name_is_a_host_name_and_needs_https() {
+        for (url, name) in [("http://127.0.0.1:8200", "vault"), ("https://10.0.0.1", "10.0.0.1"), ("https://a", "b/c")]
+        {
+            let fault = Target::new(url, Some(b"no certificate"), None, Some(name)).err();
+            let detail = fault.map(|fault| fault.detail).unwrap_or_default();
+            assert!(detail.contains("server's name"), "{url} {name}: {detail}");
+        }
     }
 
     #[test]

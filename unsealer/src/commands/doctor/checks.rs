@@ -1,35 +1,36 @@
 //! The checks, from the host outwards.
 
 use restore::objects::ProbeVerdict;
-use restore::objects::location::is_inside_cluster;
+use restore::objects::location::{StoreLocation, is_inside_cluster};
 use sops_tools::clock::{Clock as _, System};
 use sops_tools::custody::Identities;
 
 use super::{Check, CheckResult, host, remote};
 use crate::commands::daemon_page;
 use crate::session::Session;
-use crate::settings::{Settings, StoreSettings};
+use crate::settings::Settings;
 use crate::store::load::load;
 use crate::store::verify::{Verification, verify};
+use crate::store::view::Generation;
 use crate::vault::client::Client;
 use crate::vault::{Node as _, VaultErrorKind};
 
 /// What the settings say by themselves.
 pub(super) fn settings(settings: &Settings) -> Vec<Check> {
     let mut checks = vec![recipients(settings), cache(settings), host::state_dir(settings)];
-    if let StoreSettings::S3(s3) = &settings.store
-        && let Some(endpoint) = &s3.endpoint
-    {
+    for (key, location) in settings.stores() {
+        let StoreLocation::S3(s3) = location else { continue };
+        let Some(endpoint) = &s3.endpoint else { continue };
         let host = endpoint.host_str().unwrap_or_default();
         checks.push(if is_inside_cluster(host, &[]) {
             let hint = "keep the shares outside: this store comes up after the Vault that it is to open";
-            Check::other("store-place", CheckResult::Bad, "the store is inside the cluster", hint)
+            Check::other("store-place", CheckResult::Bad, format!("{key}: it is inside the cluster"), hint)
         } else {
-            Check::good("store-place", "the store is not a Service of the cluster")
+            Check::good("store-place", format!("{key}: not a Service of the cluster"))
         });
         if endpoint.scheme() == "http" {
             let hint = "use https and store.caFile: over plain http anybody on the way can withhold or replace objects";
-            checks.push(Check::other("store-tls", CheckResult::Weak, "the store is asked over plain http", hint));
+            checks.push(Check::other("store-tls", CheckResult::Weak, format!("{key}: asked over plain http"), hint));
         }
     }
     checks
@@ -176,7 +177,7 @@ fn stored(name: &str, found: &Verification) -> Vec<Check> {
         Some(current) => Check::other(
             "shares",
             CheckResult::Bad,
-            format!("{name}: generation {current} does not open"),
+            format!("{name}: generation {current} does not open{}", lack_of(found, current)),
             "give the identity it was sealed to, or export it with the offline one",
         ),
         None if found.view.anything_here => Check::other(
@@ -192,6 +193,14 @@ fn stored(name: &str, found: &Verification) -> Vec<Check> {
             "run `unsealer init`, or `unsealer import` for a Vault that lives already",
         ),
     });
+    for part in &found.view.silent {
+        checks.push(Check::other(
+            "store",
+            CheckResult::Unknown,
+            format!("{name}: custodian {}: {}", part.name, part.fault.as_deref().unwrap_or_default()),
+            "check address, credentials (Get and List) and CA of that custodian's store",
+        ));
+    }
     if found.view.rolled_back {
         checks.push(Check::other(
             "store-history",
@@ -223,6 +232,10 @@ fn stored(name: &str, found: &Verification) -> Vec<Check> {
         ));
     }
     checks
+}
+
+fn lack_of(found: &Verification, generation: Generation) -> String {
+    found.lack(generation).map_or_else(String::new, |lack| format!(": {lack}"))
 }
 
 async fn probed(session: &Session) -> Check {

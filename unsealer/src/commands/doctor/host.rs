@@ -4,12 +4,13 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use jiff::{SignedDuration, Timestamp};
+use restore::objects::location::StoreLocation;
 use rustix::fs::Access;
 
 use super::{Check, CheckResult};
 use crate::export::trial;
 use crate::session::Session;
-use crate::settings::{Settings, StoreSettings};
+use crate::settings::Settings;
 use crate::store::view::Generation;
 
 /// `f_type` of file systems that lie in memory: `TMPFS_MAGIC` and `RAMFS_MAGIC` of the kernel.
@@ -83,9 +84,9 @@ pub(super) fn copies(session: &Session) -> Check {
     if held == 0 {
         return only_one("the cache holds nothing of it");
     }
-    if let StoreSettings::Directory(store) = &session.settings.store
-        && one_disk(store, cache)
-    {
+    let beside =
+        |location: &StoreLocation| matches!(location, StoreLocation::Directory(store) if one_disk(store, cache));
+    if session.settings.stores().any(|(_, location)| beside(location)) {
         return only_one("the cache lies on the store's own file system");
     }
     Check::good(name, format!("{vault}: the cache holds a second copy, {held} objects"))

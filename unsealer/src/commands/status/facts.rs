@@ -48,6 +48,10 @@ pub(super) struct StoreFacts {
     pub(super) findings: Vec<Finding>,
     pub(super) foreign: u64,
     pub(super) unread: Vec<String>,
+    /// What the current generation lacks, in words.
+    pub(super) lack: Option<String>,
+    /// Custodians' stores that did not answer.
+    pub(super) silent: Vec<String>,
 }
 
 /// What the daemon says of itself.
@@ -113,8 +117,9 @@ async fn store_facts(session: &Session, store: &dyn ReadObjects) -> Result<Store
     let cached = session.cached()?;
     let contents = load(store, &session.name, &session.keys, &cached, None).await?;
     let checked = verify(&session.name, &contents, &session.keys, &session.identities, &cached);
+    let current = checked.view.current;
+    let lack = current.and_then(|current| checked.lack(current));
     let view = checked.view;
-    let current = view.current;
     Ok(StoreFacts {
         current: current.map(|generation| generation.0),
         openable: current.is_some_and(|current| checked.opens.contains(&(current, true))),
@@ -127,6 +132,12 @@ async fn store_facts(session: &Session, store: &dyn ReadObjects) -> Result<Store
         findings: view.findings,
         foreign: view.foreign,
         unread: view.unread,
+        lack,
+        silent: view
+            .silent
+            .iter()
+            .map(|part| format!("custodian {}: {}", part.name, part.fault.as_deref().unwrap_or_default()))
+            .collect(),
     })
 }
 

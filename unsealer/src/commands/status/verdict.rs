@@ -100,9 +100,13 @@ fn judge_store(store: &StoreFacts, nodes: &[NodeFacts], note: &mut impl FnMut(An
         }
         None => note(Answer::No, "several generations are stored and none is proven".to_owned()),
         Some(number) if !store.openable => {
-            note(Answer::No, format!("generation {number} does not open with the identities of the settings"));
+            let lack = store.lack.as_ref().map_or_else(String::new, |lack| format!(": {lack}"));
+            note(Answer::No, format!("generation {number} does not open with the identities of the settings{lack}"));
         }
         Some(_) => {}
+    }
+    for silent in &store.silent {
+        note(Answer::Unknown, format!("a custodian's store could not be asked: {silent}"));
     }
     if store.open_intent {
         note(Answer::No, "an init was begun and not finished: run `unsealer init` on its host".to_owned());
@@ -204,6 +208,7 @@ mod tests {
         assert_eq!(answer(|facts| facts.store = Err("down".to_owned())), Answer::Unknown);
         assert_eq!(answer(|facts| facts.nodes[0].status = Err("down".to_owned())), Answer::Unknown);
         assert_eq!(answer(|facts| facts.daemon = Err("down".to_owned())), Answer::Unknown);
+        assert_eq!(stored(|store| store.silent = vec!["custodian b: down".to_owned()]), Answer::Unknown);
     }
 
     #[test]

@@ -11,7 +11,8 @@ use sops_tools::report::{ExitStatus, Failure};
 use super::CopyOrder;
 use crate::commands::{Setup, chosen_vaults, refused};
 use crate::error;
-use crate::session::{Session, location, partly_unread, store_faults};
+use crate::session::stores::store_faults;
+use crate::session::{Session, partly_unread};
 use crate::store::contents::Contents;
 use crate::store::copy::{CopyPlan, apply, plan};
 use crate::store::load::load;
@@ -90,16 +91,18 @@ async fn one(session: &Session, from: &End, to: &End, dry_run: bool) -> Result<(
         End::Cache => session.cached()?,
         End::Settings => read(session, &*session.reader()?).await?,
         End::Folder(folder) => {
-            let store =
-                StoreLocation::Directory(folder.clone()).open_read_only().map_err(|faults| store_faults(&faults))?;
+            let store = StoreLocation::Directory(folder.clone())
+                .open_read_only()
+                .map_err(|faults| store_faults("--from", &faults))?;
             read(session, &*store).await?
         }
     };
-    let target = match to {
-        End::Folder(folder) => StoreLocation::Directory(folder.clone()),
-        End::Settings | End::Cache => location(&session.settings.store),
+    let target: Arc<dyn WriteObjects> = match to {
+        End::Folder(folder) => {
+            StoreLocation::Directory(folder.clone()).open().map_err(|faults| store_faults("--to", &faults))?
+        }
+        End::Settings | End::Cache => session.store()?,
     };
-    let target: Arc<dyn WriteObjects> = target.open().map_err(|faults| store_faults(&faults))?;
     let there = read(session, &*target).await?;
     let plan = plan(&session.name, &source, &there, &session.keys);
     if dry_run || plan.steps.is_empty() {
@@ -116,6 +119,12 @@ async fn read(session: &Session, store: &dyn ReadObjects) -> Result<Contents, Fa
     let contents = load(store, &session.name, &session.keys, &Contents::default(), None).await?;
     if let Some((path, _)) = contents.unread().next() {
         return Err(partly_unread(session.name.as_str(), path, contents.unread().count()));
+    }
+    if let Some(fault) = contents.parts.iter().find_map(|part| part.fault.as_ref()) {
+        let problem = format!("{}: not every store of the settings answered", session.name);
+        return Err(Failure::new(ExitStatus::Unavailable, "store-unavailable", problem)
+            .cause(fault)
+            .hint("make it answer, then run the command again; nothing was changed"));
     }
     Ok(contents)
 }

@@ -58,6 +58,7 @@ async fn one(session: &Session, order: &ReSignOrder) -> Result<ResignPlan, Failu
     apply(&plan, &writer, &custody, &session.identities, by)
         .await
         .map_err(|error| session::not_stored(name, "new signatures", &error))?;
+    session.level().await?;
     Ok(plan)
 }
 

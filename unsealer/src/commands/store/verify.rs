@@ -9,6 +9,7 @@ use crate::commands::{Setup, chosen_vaults};
 use crate::session::Session;
 use crate::store::bundle::BundleFault;
 use crate::store::load::load;
+use crate::store::reading::Whereabouts;
 use crate::store::verify::{BundleCheck, Verification, verify};
 
 pub(super) async fn run(setup: &Setup, vault: Option<&str>) -> Result<ExitStatus, Failure> {
@@ -26,7 +27,13 @@ pub(super) async fn run(setup: &Setup, vault: Option<&str>) -> Result<ExitStatus
     let values: Vec<Value> = checked.iter().map(|(name, count, found)| value(name, *count, found)).collect();
     let unsound: Vec<&str> =
         checked.iter().filter(|(_, _, found)| !found.is_sound()).map(|(name, ..)| name.as_str()).collect();
+    let silent = checked.iter().flat_map(|(_, _, found)| &found.view.silent).next();
     let judgement = (!unsound.is_empty()).then(|| {
+        if let Some(part) = silent {
+            let problem = format!("the store of custodian {} did not answer: what stands there is not known", part.name);
+            return Failure::new(ExitStatus::Unavailable, "store-unavailable", problem)
+                .hint("make it answer, then verify again; the lines above say what the other stores hold");
+        }
         let problem = format!("not everything stored is sound: {}", unsound.join(", "));
         Failure::new(ExitStatus::Integrity, "store-unsound", problem).hint(
             "a daemon goes on with what is authentic; `unsealer store copy` puts back what was lost, from a cache or another copy",
@@ -39,14 +46,19 @@ fn text(name: &str, count: usize, found: &Verification) -> String {
     let mut text = format!("{name}: {count} objects, {}\n", if found.is_sound() { "sound" } else { "not sound" });
     for (generation, opens) in &found.opens {
         let current = if found.view.current == Some(*generation) { ", current" } else { "" };
+        let lack = found.lack(*generation).map_or_else(String::new, |lack| format!(": {lack}"));
         let opens = if *opens { "opens" } else { "does not open with these identities" };
-        let _ = writeln!(text, "  generation {generation}{current}: {opens}");
+        let _ = writeln!(text, "  generation {generation}{current}: {opens}{lack}");
     }
     for bundle in &found.bundles {
-        let _ = writeln!(text, "  {}  {}", bundle.path, opened(bundle.opened.as_ref()));
+        let _ = writeln!(text, "  {}  {}", bundle.path, opened(bundle));
     }
     for finding in &found.view.findings {
         let _ = writeln!(text, "  alarm  {}  {}: {}", finding.path, finding.class, finding.detail);
+    }
+    for part in &found.view.silent {
+        let fault = part.fault.as_deref().unwrap_or_default();
+        let _ = writeln!(text, "  alarm  the store of custodian {} did not answer: {fault}", part.name);
     }
     if found.view.rolled_back {
         text.push_str("  alarm  the store went back: objects that this host has seen are gone\n");
@@ -58,11 +70,15 @@ fn fault(bundle: &BundleCheck) -> Option<&BundleFault> {
     bundle.opened.as_ref().and_then(|opened| opened.as_ref().err())
 }
 
-fn opened(opened: Option<&Result<Vec<u8>, BundleFault>>) -> String {
-    match opened {
-        None => "is not there".to_owned(),
-        Some(Ok(numbers)) => format!("{} shares", numbers.len()),
-        Some(Err(fault)) => format!("{fault}\n         next: {}", fault.hint()),
+fn opened(bundle: &BundleCheck) -> String {
+    match (&bundle.opened, &bundle.whereabouts) {
+        (Some(Ok(numbers)), _) => format!("{} shares", numbers.len()),
+        (Some(Err(fault)), _) => format!("{fault}\n         next: {}", fault.hint()),
+        (None, Whereabouts::Here) => "is not there".to_owned(),
+        (None, Whereabouts::Elsewhere) => format!("with custodian {}, in another store", bundle.custodian),
+        (None, Whereabouts::Silent(_)) => {
+            format!("in the store of custodian {}, which did not answer", bundle.custodian)
+        }
     }
 }
 
@@ -78,7 +94,10 @@ fn value(name: &str, count: usize, found: &Verification) -> Value {
             "nextStep": fault(bundle).map(BundleFault::hint),
         })
     });
-    let opens = found.opens.iter().map(|(generation, opens)| json!({"generation": generation, "opens": opens}));
+    let opens = found
+        .opens
+        .iter()
+        .map(|(generation, opens)| json!({"generation": generation, "opens": opens, "lack": found.lack(*generation)}));
     json!({
         "name": name,
         "objects": count,
@@ -87,6 +106,7 @@ fn value(name: &str, count: usize, found: &Verification) -> Value {
         "generations": opens.collect::<Vec<_>>(),
         "bundles": bundles.collect::<Vec<_>>(),
         "findings": found.view.findings,
+        "silent": found.view.silent.iter().map(|part| json!({"custodian": part.name, "fault": part.fault})).collect::<Vec<_>>(),
         "rolledBack": found.view.rolled_back,
     })
 }

@@ -30,6 +30,7 @@ fn node(initialized: bool, sealed: bool) -> SeenNode {
 
 fn candidate(number: u32, standing: Standing) -> Candidate {
     Candidate {
+        elsewhere: Vec::new(),
         generation: Generation(number),
         standing,
         threshold: Some(3),

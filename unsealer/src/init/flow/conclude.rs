@@ -10,7 +10,7 @@ use crate::opener;
 use crate::session::host;
 use crate::store::names::MarkKind;
 use crate::store::records::{IntentCloseRecord, MarkRecord};
-use crate::store::view::{Generation, StoreView};
+use crate::store::view::{Generation, StoreView, lack};
 
 impl Init<'_> {
     /// Everything after the shares are stored and read back.
@@ -98,6 +98,7 @@ impl Init<'_> {
                 .cause(opened.faults.first().map(|(path, why)| format!("{path}: {why}")).unwrap_or_default())
                 .hint("run init where an identity of one of its recipients is set"));
             }
+            self.refuse_too_few(view, generation, &opened)?;
             let token = self.session.token(None)?;
             let proof = prove::prove(self.first_node()?, generation, &opened.shares, token.as_ref()).await?;
             self.proven(generation, &proof).await?;
@@ -106,6 +107,24 @@ impl Init<'_> {
         let begun = view.intents.iter().find(|begun| begun.number == intent);
         let left = begun.map_or_else(String::new, |begun| format!("{} on host {}", begun.local_copy, begun.host));
         Ok((generation, Some(Fate::LeftBehind(left))))
+    }
+
+    /// Custody is split, and what opens here is no threshold.
+    fn refuse_too_few(
+        &self,
+        view: &StoreView,
+        generation: Generation,
+        opened: &opener::OpenedShares,
+    ) -> Result<(), Failure> {
+        let Some(candidate) = view.candidates.iter().find(|one| one.generation == generation) else { return Ok(()) };
+        let Some(threshold) = candidate.threshold.filter(|threshold| opened.shares.len() < usize::from(*threshold))
+        else {
+            return Ok(());
+        };
+        let problem = format!("generation {generation} is stored, and this host cannot prove it");
+        Err(Failure::new(ExitStatus::Refused, "shares-elsewhere", problem)
+            .cause(lack(opened.shares.len(), threshold, &candidate.elsewhere))
+            .hint("run init on the host that began it, or with --publish FILE of its sealed copy, or where identities of more custodians are set"))
     }
 
     pub(super) async fn proven(&self, generation: Generation, proof: &Proof) -> Result<(), Failure> {

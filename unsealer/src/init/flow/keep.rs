@@ -4,6 +4,7 @@ use sops_tools::report::{ExitStatus, Failure};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Duration, sleep};
 
+use super::publish::Shipment;
 use super::{Answer, Init, PAUSES};
 use crate::store::view::Generation;
 
@@ -50,7 +51,8 @@ impl Init<'_> {
         shares: &Answer,
         signals: &mut Signals,
     ) -> Result<Kept, Failure> {
-        if let Some(generation) = self.make_durable(intent, generation, shares).await {
+        let mut shipment = self.sealed_shipment(generation, shares).await;
+        if let Some(generation) = self.make_durable(intent, &mut shipment, shares).await {
             return Ok(Kept { generation, sealed_copy: false });
         }
         let deadline = tokio::time::Instant::now() + PUBLISH_FOR;
@@ -58,7 +60,7 @@ impl Init<'_> {
         loop {
             // The sealed copy is safe and a publication may be cut off anywhere, so a signal need not wait for a store that hangs.
             let failure = tokio::select! {
-                published = self.publish(intent, generation, shares, None) => match published {
+                published = self.publish(intent, &mut shipment, shares, None) => match published {
                     Ok(generation) => return Ok(Kept { generation, sealed_copy: true }),
                     Err(failure) => failure,
                 },
@@ -77,11 +79,26 @@ impl Init<'_> {
         }
     }
 
-    /// Writes the sealed copy, or stores the generation: whichever works first. Never gives up.
-    async fn make_durable(&self, intent: u32, generation: Generation, shares: &Answer) -> Option<Generation> {
+    /// Never gives up: shares that a server makes can be sealed, so a failure is a matter of memory or entropy.
+    async fn sealed_shipment(&self, generation: Generation, shares: &Answer) -> Shipment {
         let mut pause = PAUSES.0;
         loop {
-            let written = self.sealed_copy(intent, generation, shares).map(|copy| self.records.write_copy(&copy));
+            match self.shipment(generation, shares) {
+                Ok(shipment) => return shipment,
+                Err(failure) => {
+                    tracing::error!(%failure, "the shares are not sealed; this process keeps them and does not end");
+                }
+            }
+            sleep(pause).await;
+            pause = (pause * 2).min(PAUSES.1);
+        }
+    }
+
+    /// Writes the sealed copy, or stores the generation: whichever works first. Never gives up.
+    async fn make_durable(&self, intent: u32, shipment: &mut Shipment, shares: &Answer) -> Option<Generation> {
+        let mut pause = PAUSES.0;
+        loop {
+            let written = self.sealed_copy(intent, shipment, shares).map(|copy| self.records.write_copy(&copy));
             match written {
                 Ok(Ok(())) => return None,
                 Ok(Err(error)) => {
@@ -91,7 +108,7 @@ impl Init<'_> {
                     tracing::error!(%failure, "the shares are not sealed; this process keeps them and does not end");
                 }
             }
-            match self.publish(intent, generation, shares, None).await {
+            match self.publish(intent, shipment, shares, None).await {
                 Ok(generation) => return Some(generation),
                 Err(failure) => tracing::error!(%failure, "the shares are not stored either"),
             }

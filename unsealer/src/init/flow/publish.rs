@@ -11,8 +11,14 @@ use crate::init::prove;
 use crate::init::token::{self, Fate};
 use crate::store::bundle::{self, BundleHead, Place};
 use crate::store::names::CustodianName;
-use crate::store::publish::{PublishError, Staging};
+use crate::store::publish::{Parcel, PublishError, Staging};
 use crate::store::view::{Generation, Seal, StoreView};
+
+/// Sealed bundles and the number they go under.
+pub(super) struct Shipment {
+    pub(super) generation: Generation,
+    parcel: Parcel,
+}
 
 impl Init<'_> {
     /// The copy that `--publish` named, or the one of this host.
@@ -22,7 +28,14 @@ impl Init<'_> {
 
     async fn publish_copy(&self, copy: &SealedCopy, view: &StoreView) -> Result<(Answer, Generation), Failure> {
         let answer = self.open_copy(copy)?;
-        let generation = self.publish(copy.intent, Generation(copy.generation), &answer, Some(view)).await?;
+        let generation = Generation(copy.generation);
+        // The same bytes again where the copy has them: a store that took its part before the cut takes no other.
+        let kept = copy.parcel().filter(|parcel| parcel.fits(&self.staging(generation, &answer)));
+        let mut shipment = match kept {
+            Some(parcel) => Shipment { generation, parcel },
+            None => self.shipment(generation, &answer)?,
+        };
+        let generation = self.publish(copy.intent, &mut shipment, &answer, Some(view)).await?;
         Ok((answer, generation))
     }
 
@@ -97,26 +110,37 @@ impl Init<'_> {
         })
     }
 
+    pub(super) fn staging<'s>(&'s self, generation: Generation, shares: &'s Answer) -> Staging<'s> {
+        Staging {
+            generation,
+            seal: Seal(1),
+            shares: &shares.shares,
+            total: count(&shares.shares),
+            threshold: shares.threshold,
+            custody: &self.custody,
+            created: shares.created,
+        }
+    }
+
+    /// The shares sealed for their custodians under this number.
+    pub(super) fn shipment(&self, generation: Generation, shares: &Answer) -> Result<Shipment, Failure> {
+        let parcel = Parcel::seal(&self.session.name, &self.staging(generation, shares));
+        let parcel = parcel.map_err(|error| self.not_stored(&error.into(), "bundles"))?;
+        Ok(Shipment { generation, parcel })
+    }
+
     /// Bundles, manifest, read back, opened, compared. A number that somebody else took meanwhile is left to them.
     pub(super) async fn publish(
         &self,
         intent: u32,
-        generation: Generation,
+        shipment: &mut Shipment,
         shares: &Answer,
         view: Option<&StoreView>,
     ) -> Result<Generation, Failure> {
-        let mut generation = generation;
         for _ in 0..3 {
-            let staging = Staging {
-                generation,
-                seal: Seal(1),
-                shares: &shares.shares,
-                total: count(&shares.shares),
-                threshold: shares.threshold,
-                custody: &self.custody,
-                created: shares.created,
-            };
-            match self.writer().stage(&staging, &self.session.identities).await {
+            let generation = shipment.generation;
+            let staging = self.staging(generation, shares);
+            match self.writer().send(&staging, &shipment.parcel, &self.session.identities).await {
                 Ok(_) => return Ok(generation),
                 Err(PublishError::Taken { path }) => {
                     tracing::warn!(path, "the generation's number was taken; the next free one is used");
@@ -126,9 +150,11 @@ impl Init<'_> {
                         }
                         _ => self.session.look(self.store).await?.next_generation,
                     };
-                    generation = Generation(seen.unwrap_or(generation.0 + 1).max(generation.0 + 1));
-                    let copy = self.sealed_copy(intent, generation, shares)?;
+                    let next = Generation(seen.unwrap_or(generation.0 + 1).max(generation.0 + 1));
+                    let next = self.shipment(next, shares)?;
+                    let copy = self.sealed_copy(intent, &next, shares)?;
                     self.records.write_copy(&copy).map_err(|error| state_dir(&error))?;
+                    *shipment = next;
                 }
                 Err(error) => return Err(self.not_stored(&error, "bundles")),
             }
@@ -141,15 +167,10 @@ impl Init<'_> {
         .hint("somebody writes into this store; the sealed copy is safe, run init again when that has stopped"))
     }
 
-    pub(super) fn sealed_copy(
-        &self,
-        intent: u32,
-        generation: Generation,
-        shares: &Answer,
-    ) -> Result<SealedCopy, Failure> {
+    pub(super) fn sealed_copy(&self, intent: u32, shipment: &Shipment, shares: &Answer) -> Result<SealedCopy, Failure> {
         let head = BundleHead {
             vault: self.session.name.clone(),
-            generation,
+            generation: shipment.generation,
             seal: Seal(1),
             custodian: CustodianName::all(),
             threshold: shares.threshold,
@@ -165,7 +186,8 @@ impl Init<'_> {
         let sealed = bundle::make(&head, &all, &recipients).map_err(|error| {
             Failure::new(ExitStatus::Unexpected, "sealed-copy", "the shares could not be sealed").cause(error)
         })?;
-        Ok(SealedCopy::new(&head, intent, &sealed, shares.sealed_root_token.as_deref()))
+        let copy = SealedCopy::new(&head, intent, &sealed, shares.sealed_root_token.as_deref());
+        Ok(if self.session.settings.custodians.is_empty() { copy } else { copy.with_parcel(&shipment.parcel) })
     }
 
     pub(super) fn read_copy(&self, path: &Path) -> Result<SealedCopy, Failure> {

@@ -42,6 +42,7 @@ fn manifest(sealed: &[u8]) -> Manifest {
         share_numbers: vec![7, 31, 200],
         digest: digest(sealed),
         size: sealed.len() as u64,
+        own_store: false,
     };
     Manifest {
         shares: 3,

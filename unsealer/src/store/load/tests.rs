@@ -10,14 +10,6 @@ use crate::store::names::MarkKind;
 use crate::store::testing::{World, fixed_id, vault};
 use crate::store::view::{Standing, derive};
 
-fn world() -> World {
-    let mut world = World::new();
-    world.generation(1, 1, 1);
-    world.mark(1, MarkKind::Proven, 2);
-    world.hold(3);
-    world
-}
-
 fn stored(world: &World) -> MemoryStore {
     let store = MemoryStore::new();
     for object in &world.contents.objects {
@@ -34,7 +26,7 @@ async fn loaded(store: &dyn ReadObjects, world: &World, previous: Option<&Conten
 
 #[tokio::test]
 async fn what_was_loaded_gives_the_view_of_what_stands_there() {
-    let world = world();
+    let world = World::proven_and_held();
     let contents = loaded(&stored(&world), &world, None).await;
     let view = derive(&vault(), &contents, &world.keys, &Contents::default());
     assert_eq!(view, world.view(&Contents::default()));
@@ -42,7 +34,7 @@ async fn what_was_loaded_gives_the_view_of_what_stands_there() {
 
 #[tokio::test]
 async fn a_store_that_cannot_be_listed_is_an_error_and_never_empty() {
-    let world = world();
+    let world = World::proven_and_held();
     let store = stored(&world);
     store.inject(Operation::List, [Fault::Denied]);
     let error = load(&store, &vault(), &world.keys, &Contents::default(), None).await;
@@ -51,7 +43,7 @@ async fn a_store_that_cannot_be_listed_is_an_error_and_never_empty() {
 
 #[tokio::test]
 async fn one_object_that_cannot_be_read_does_not_spoil_the_rest() {
-    let world = world();
+    let world = World::proven_and_held();
     let store = stored(&world);
     store.inject(Operation::Get, [Fault::Denied]);
     let contents = loaded(&store, &world, None).await;
@@ -61,7 +53,7 @@ async fn one_object_that_cannot_be_read_does_not_spoil_the_rest() {
 
 #[tokio::test]
 async fn rubbish_is_not_kept_in_memory_and_large_objects_are_not_read() {
-    let world = world();
+    let world = World::proven_and_held();
     let store = stored(&world);
     store.put("vaults/vault/holds/0123456789abcdef0123456789abcdef.json", vec![b'{'; 1000]);
     store.put("vaults/vault/generations/2/manifest.1.json", vec![b' '; JSON_LIMIT + 1]);
@@ -82,7 +74,7 @@ async fn rubbish_is_not_kept_in_memory_and_large_objects_are_not_read() {
 
 #[tokio::test]
 async fn strangers_names_are_counted_and_hide_nothing() {
-    let world = world();
+    let world = World::proven_and_held();
     let store = stored(&world);
     for number in 0..6000 {
         store.put(format!("vaults/vault/x/{number}"), "x");
@@ -123,7 +115,7 @@ async fn a_section_above_the_limit_is_unread_and_the_others_count() {
 
 #[tokio::test]
 async fn a_flood_that_cannot_be_read_in_time_is_unread_after_what_opens() {
-    let world = world();
+    let world = World::proven_and_held();
     let store = Slow(stored(&world));
     for number in 0..1000 {
         store.0.put(Name::Hold { id: fixed_id(1_000_000 + number) }.path(&vault()), "x");
@@ -157,7 +149,7 @@ impl ReadObjects for Slow {
 
 #[tokio::test]
 async fn the_holds_alone_take_the_place_of_the_holds_loaded_before() {
-    let mut world = world();
+    let mut world = World::proven_and_held();
     let mut contents = loaded(&stored(&world), &world, None).await;
     let hold = world.hold(4);
     world.release(&hold, 5);
@@ -197,7 +189,7 @@ impl ReadObjects for Tagged {
 
 #[tokio::test]
 async fn what_did_not_change_is_not_read_again() {
-    let mut world = world();
+    let mut world = World::proven_and_held();
     let store = Tagged { store: stored(&world), reads: AtomicUsize::new(0) };
     store.store.put("vaults/vault/intents/1.json", "{}");
     let first = loaded(&store, &world, None).await;
@@ -217,7 +209,7 @@ async fn what_did_not_change_is_not_read_again() {
 
 #[tokio::test]
 async fn what_the_store_would_not_give_is_told_and_never_taken_for_absent() {
-    let world = world();
+    let world = World::proven_and_held();
     let count = world.contents.objects.len();
     for failing in 0..count {
         let store = stored(&world);

@@ -5,10 +5,10 @@ use sops_tools::custody::{Identities, Recipient, SEALED_LIMIT};
 use sops_tools::secret::Share;
 
 use super::{PublishError, Writer};
-use crate::store::bundle::{self, BundleHead, OpenedBundle, Place};
+use crate::store::bundle::{self, BundleHead, MakeError, OpenedBundle, Place};
 use crate::store::custodians::{Custodian, Custody};
 use crate::store::envelope::{self, JSON_LIMIT};
-use crate::store::names::Name;
+use crate::store::names::{CustodianName, Name, VaultName};
 use crate::store::records::{ALGORITHM, Manifest, ManifestCustodian, Record};
 use crate::store::view::{Generation, Seal};
 
@@ -40,17 +40,65 @@ pub struct Staged {
     pub opened: Vec<OpenedBundle>,
 }
 
+/// The bundles of one seal, sealed and not stored yet. Nothing in it is secret. Who keeps it may repeat the writing after a
+/// crash with the same bytes: what is sealed to others alone cannot be compared otherwise.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parcel {
+    /// Each entry of the manifest to be, with its sealed bytes, in the order of custodians.
+    pub bundles: Vec<(ManifestCustodian, Vec<u8>)>,
+}
+
+impl Parcel {
+    /// Seals the bundles.
+    ///
+    /// # Errors
+    /// Shares that are no shares of one split.
+    pub fn seal(vault: &VaultName, staging: &Staging<'_>) -> Result<Self, MakeError> {
+        let dealt = staging.custody.deal(staging.shares, staging.total);
+        let bundles = dealt.into_iter().map(|(custodian, shares)| {
+            let sealed = bundle::make(&head(vault, staging, &custodian.name), &shares, &custodian.recipients)?;
+            Ok((entry(custodian, &shares, staging.total, &sealed), sealed))
+        });
+        Ok(Self { bundles: bundles.collect::<Result<_, MakeError>>()? })
+    }
+
+    /// Whether this is what `staging` would seal now: the same custodians, recipients and shares.
+    pub fn fits(&self, staging: &Staging<'_>) -> bool {
+        let dealt = staging.custody.deal(staging.shares, staging.total);
+        self.bundles.len() == dealt.len()
+            && self.bundles.iter().zip(dealt).all(|((known, sealed), (custodian, shares))| {
+                *known == entry(custodian, &shares, staging.total, sealed)
+            })
+    }
+}
+
 impl Writer<'_> {
-    /// Writes, reads back, opens and compares one seal of a generation. Safe to repeat with the same shares.
+    /// Writes, reads back, opens and compares one seal of a generation. Safe to repeat with the same shares, where our
+    /// identities open every bundle; where they do not, keep the [`Parcel`] and repeat [`Writer::send`].
     ///
     /// # Errors
     /// [`PublishError::Taken`] when the number belongs to other shares; [`PublishError::Store`] when the store could not be
     /// asked: the same call may be repeated.
     pub async fn stage(&self, staging: &Staging<'_>, identities: &Identities) -> Result<Staged, PublishError> {
+        let parcel = Parcel::seal(self.vault, staging)?;
+        self.send(staging, &parcel, identities).await
+    }
+
+    /// As [`Writer::stage`], with bundles that are sealed already. Safe to repeat with the same parcel.
+    ///
+    /// # Errors
+    /// As [`Writer::stage`].
+    pub async fn send(
+        &self,
+        staging: &Staging<'_>,
+        parcel: &Parcel,
+        identities: &Identities,
+    ) -> Result<Staged, PublishError> {
         let mut entries = Vec::new();
         let mut opened = Vec::new();
-        for (custodian, shares) in staging.custody.deal(staging.shares) {
-            let (entry, bundle) = self.stage_bundle(staging, custodian, &shares, identities).await?;
+        let dealt = staging.custody.deal(staging.shares, staging.total);
+        for ((custodian, shares), (_, sealed)) in dealt.into_iter().zip(&parcel.bundles) {
+            let (entry, bundle) = self.stage_bundle(staging, custodian, &shares, sealed, identities).await?;
             entries.push(entry);
             opened.extend(bundle);
         }
@@ -63,35 +111,30 @@ impl Writer<'_> {
         staging: &Staging<'_>,
         custodian: &Custodian,
         shares: &[&Share],
+        sealed: &[u8],
         identities: &Identities,
     ) -> Result<(ManifestCustodian, Option<OpenedBundle>), PublishError> {
         let total = staging.total;
-        let head = BundleHead {
-            vault: self.vault.clone(),
-            generation: staging.generation,
-            seal: staging.seal,
-            custodian: custodian.name.clone(),
-            threshold: staging.threshold,
-            total,
-            created: staging.created,
-        };
+        let head = head(self.vault, staging, &custodian.name);
         let name = bundle_name(staging, custodian);
         let path = name.path(self.vault);
         let ours = identities.to_recipients().iter().any(|ours| custodian.recipients.contains(ours));
-        let mut sealed = bundle::make(&head, shares, &custodian.recipients)?;
-        match self.create(&name, &sealed).await {
+        let mut stored = None;
+        match self.create(&name, sealed).await {
             Ok(()) => {}
             // An earlier try of ours, cut off before its manifest, or somebody else: the content tells.
             Err(PublishError::Taken { path }) if ours => {
-                sealed = self.get(&name, SEALED_LIMIT).await?;
-                let there = open(&sealed, &head, identities).map_err(|_| PublishError::Taken { path: path.clone() })?;
-                if !there.same_shares(shares) || there.head.threshold != staging.threshold || there.head.total != total
-                {
+                let there = self.get(&name, SEALED_LIMIT).await?;
+                let opened = open(&there, &head, identities).map_err(|_| PublishError::Taken { path: path.clone() })?;
+                let same_split = opened.head.threshold == staging.threshold && opened.head.total == total;
+                if !opened.same_shares(shares) || !same_split {
                     return Err(PublishError::Taken { path });
                 }
+                stored = Some(there);
             }
             Err(error) => return Err(error),
         }
+        let sealed = stored.as_deref().unwrap_or(sealed);
         let bundle = if ours {
             let there = self.get(&name, SEALED_LIMIT).await?;
             let there = open(&there, &head, identities)
@@ -103,7 +146,7 @@ impl Writer<'_> {
         } else {
             None
         };
-        Ok((entry(custodian, shares, total, &sealed), bundle))
+        Ok((entry(custodian, shares, total, sealed), bundle))
     }
 
     async fn stage_manifest(
@@ -129,12 +172,30 @@ impl Writer<'_> {
         let path = name.path(self.vault);
         let there = self.get(&name, JSON_LIMIT).await?;
         match envelope::open(self.vault, &name, &there, self.keys).map(|authentic| authentic.payload.record) {
-            Ok(Record::Manifest(found)) if found.custodians == manifest.custodians => Ok(found),
+            Ok(Record::Manifest(found)) if found.custodians == manifest.custodians => {
+                // One that stood there may be missing in another store: a run was cut off between two of them.
+                if taken {
+                    self.create(&name, &there).await?;
+                }
+                Ok(found)
+            }
             Ok(_) => Err(PublishError::Taken { path }),
             // A stranger's object: the number is lost to us, and the next one is as good.
             Err(_) if taken => Err(PublishError::Taken { path }),
             Err(source) => Err(PublishError::NotAuthentic { path, source }),
         }
+    }
+}
+
+fn head(vault: &VaultName, staging: &Staging<'_>, custodian: &CustodianName) -> BundleHead {
+    BundleHead {
+        vault: vault.clone(),
+        generation: staging.generation,
+        seal: staging.seal,
+        custodian: custodian.clone(),
+        threshold: staging.threshold,
+        total: staging.total,
+        created: staging.created,
     }
 }
 
@@ -162,5 +223,6 @@ fn entry(custodian: &Custodian, shares: &[&Share], total: u8, sealed: &[u8]) -> 
         share_numbers,
         digest: bundle::digest(sealed),
         size: sealed.len() as u64,
+        own_store: custodian.own_store,
     }
 }

@@ -60,6 +60,7 @@ pub fn conclude(vault: &VaultName, reading: &Reading) -> StoreView {
         rolled_back,
         foreign: reading.foreign,
         unread: unread(vault, reading),
+        silent: reading.parts.iter().filter(|part| part.fault.is_some()).cloned().collect(),
     }
 }
 

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{Candidate, Finding, Generation, Seal, SealedBundle, Standing};
+use super::{Candidate, Elsewhere, Finding, Generation, Seal, SealedBundle, Standing};
 use crate::store::names::{CustodianName, MarkKind, Name, VaultName};
-use crate::store::reading::{Reading, Sealed, finding};
+use crate::store::reading::{Reading, Sealed, Whereabouts, finding};
 use crate::store::records::{Manifest, ManifestCustodian, Record};
 
 /// Most generations without an authentic manifest that are tried: a person may have lost the store key, and an attacker
@@ -101,7 +101,8 @@ pub(super) fn candidates(
         }
         two_digests(vault, *generation, facts, findings);
         let bundles = bundles(vault, reading, *generation, facts, &mut named, findings);
-        candidates.push(candidate(*generation, facts, bundles));
+        let elsewhere = elsewhere(reading, *generation, facts);
+        candidates.push(Candidate { elsewhere, ..candidate(*generation, facts, bundles) });
     }
     candidates.sort_by_key(|candidate| rank(candidate, current));
     candidates.extend(not_authentic(vault, reading, &named, findings));
@@ -116,6 +117,7 @@ fn candidate(generation: Generation, facts: &Facts<'_>, bundles: Vec<SealedBundl
         threshold: newest.map(|manifest| manifest.threshold),
         shares: newest.map(|manifest| manifest.shares),
         bundles,
+        elsewhere: Vec::new(),
         created: newest.map(|manifest| manifest.created),
         proven: facts.proven,
         cluster_id: facts.cluster_id.clone(),
@@ -165,8 +167,12 @@ fn bundles(
                 continue;
             }
             let copy = reading.named(&name, entry);
+            if copy.is_none() && reading.whereabouts(manifest, entry) != Whereabouts::Here {
+                continue;
+            }
             let pruned = facts.retired.is_some() || facts.superseded.contains(seal);
-            if let Some(class) = trouble(vault, reading, &name, copy, pruned) {
+            let expected = reading.whereabouts(manifest, entry) == Whereabouts::Here;
+            if let Some(class) = trouble(vault, reading, &name, copy, pruned).filter(|_| expected) {
                 findings.push(finding(class, &name.path(vault), detail(reading, &name, entry, copy)));
             }
             bundles.push(SealedBundle {
@@ -179,6 +185,25 @@ fn bundles(
         }
     }
     bundles
+}
+
+/// Who holds more of a generation in stores that were not read: by its newest seal.
+fn elsewhere(reading: &Reading, generation: Generation, facts: &Facts<'_>) -> Vec<Elsewhere> {
+    let Some((seal, manifest)) = facts.manifests.first() else { return Vec::new() };
+    let mut found = Vec::new();
+    for entry in &manifest.custodians {
+        let Ok(custodian) = CustodianName::new(&entry.name) else { continue };
+        if reading.named(&Name::Bundle { generation, custodian, seal: *seal }, entry).is_some() {
+            continue;
+        }
+        let silent = match reading.whereabouts(manifest, entry) {
+            Whereabouts::Here => continue,
+            Whereabouts::Elsewhere => None,
+            Whereabouts::Silent(fault) => Some(fault),
+        };
+        found.push(Elsewhere { custodian: entry.name.clone(), shares: entry.share_numbers.len(), silent });
+    }
+    found
 }
 
 fn trouble(

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::generations::Facts;
 use super::{Finding, Generation};
 use crate::store::names::{CustodianName, MarkKind, Name, VaultName};
-use crate::store::reading::{Reading, Stored, finding};
+use crate::store::reading::{Reading, Stored, Whereabouts, finding};
 use crate::store::records::Record;
 
 /// Authentic objects that the cache holds and the store lost, as findings; what `prune` may delete is left out.
@@ -36,7 +36,8 @@ fn lost_bundles(vault: &VaultName, reading: &Reading, facts: &BTreeMap<Generatio
             let Ok(custodian) = CustodianName::new(&entry.name) else { continue };
             let name = Name::Bundle { generation, custodian, seal };
             let only_cached = reading.named(&name, entry).is_some_and(|copy| !copy.in_store);
-            if only_cached && !reading.may_stand(vault, &name) {
+            let expected = reading.whereabouts(manifest, entry) == Whereabouts::Here;
+            if only_cached && expected && !reading.may_stand(vault, &name) {
                 let detail = "this bundle was seen here before and is no longer in the store".to_owned();
                 lost.push(finding("rolled-back", &name.path(vault), detail));
             }

@@ -1,0 +1,242 @@
+//! Custodians with stores of their own: each can be read by itself, all together open it, and a command that is cut off
+//! between two of them is finished.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use harness::assassin::Assassin;
+use harness::leak::Secrets;
+use harness::proxy::{Action, Mode, Moment, Proxy, Trap};
+use harness::server::{Product, Storage};
+use harness::site::Site;
+use harness::wait;
+use harness::weed::{ADMIN, BUCKET, READ_WRITE, Weed};
+use serde_json::{Value, json};
+
+use super::{LIMIT, fresh, refused};
+
+/// The public key in a key file of the installation.
+fn recipient(site: &Site, key: &str) -> String {
+    let text = std::fs::read_to_string(site.folder().join(format!("keys/{key}.agekey"))).expect("a key file");
+    let line = text.lines().find_map(|line| line.strip_prefix("# public key: "));
+    line.expect("a public key").to_owned()
+}
+
+/// Three custodians of five shares: `a` with a folder of its own, `b` with a bucket's prefix, `c` in the common store. The
+/// daemon's key opens the bundles of `a` and `c`, the operator's that of `b`, and the offline key all.
+fn split(site: &mut Site, endpoint: &str) {
+    let access = site.folder().write("s3/b.access", READ_WRITE.access);
+    let secret = site.folder().write("s3/b.secret", READ_WRITE.secret);
+    let to = |key: &str| json!({"one": recipient(site, key), "offline": recipient(site, "offline")});
+    let bucket = json!({
+        "url": format!("s3://{BUCKET}/custodian-b"), "endpoint": endpoint, "accessKeyFile": access, "secretKeyFile": secret,
+    });
+    let custodians = json!({
+        "a": {"recipients": to("unseal/unseal"), "shares": [1, 4], "store": {"url": folder(site, "store-a")}},
+        "b": {"recipients": to("operator"), "shares": [2, 5], "store": bucket},
+        "c": {"recipients": to("unseal/unseal"), "shares": [3]},
+    });
+    site.settings["custodians"] = custodians;
+}
+
+fn folder(site: &Site, name: &str) -> String {
+    format!("file://{}", site.folder().join(name).display())
+}
+
+/// Names below the Vault in one folder store.
+fn objects(root: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut waiting = vec![root.join("vaults/main")];
+    while let Some(folder) = waiting.pop() {
+        for entry in std::fs::read_dir(&folder).into_iter().flatten() {
+            let path = entry.expect("an entry of the store").path();
+            if path.is_dir() {
+                waiting.push(path);
+            } else {
+                found.push(path.strip_prefix(root).expect("below the root").display().to_string());
+            }
+        }
+    }
+    found.sort_unstable();
+    found
+}
+
+async fn bucket_objects(weed: &Weed) -> Vec<String> {
+    let keys = weed.bucket(ADMIN).list("custodian-b/vaults/").await;
+    let mut found: Vec<String> =
+        keys.iter().filter_map(|key| key.strip_prefix("custodian-b/")).map(Into::into).collect();
+    found.sort_unstable();
+    found
+}
+
+fn only_bundle(objects: &[String]) -> Vec<&str> {
+    objects.iter().filter(|path| path.ends_with(".age")).map(String::as_str).collect()
+}
+
+fn records(objects: &[String]) -> Vec<&str> {
+    objects.iter().filter(|path| path.ends_with(".json")).map(String::as_str).collect()
+}
+
+/// Every store has its own bundle of generation 1 and the same records, and nothing is left over.
+async fn complete(site: &Site, weed: &Weed) {
+    let (common, a, b) =
+        (objects(&site.folder().join("store")), objects(&site.folder().join("store-a")), bucket_objects(weed).await);
+    assert_eq!(only_bundle(&common), ["vaults/main/generations/1/c.1.age"]);
+    assert_eq!(only_bundle(&a), ["vaults/main/generations/1/a.1.age"]);
+    assert_eq!(only_bundle(&b), ["vaults/main/generations/1/b.1.age"]);
+    assert_eq!(records(&a), records(&common));
+    assert_eq!(records(&b), records(&common));
+    for part in ["intents/1.json", "intents/1.closed.", "manifest.1.json", "proven."] {
+        assert!(common.iter().any(|path| path.contains(part)), "{part} in {common:?}");
+    }
+}
+
+fn identities(site: &mut Site, keys: &[&str]) {
+    site.settings["identities"] =
+        keys.iter().map(|key| Value::from(site.folder().join(format!("keys/{key}")).display().to_string())).collect();
+}
+
+#[tokio::test]
+async fn three_stores_open_it_together_and_each_says_what_the_others_have() {
+    let weed = Weed::start().await;
+    let (mut server, mut site) = fresh(Product::Vault, Storage::File).await;
+    split(&mut site, &weed.endpoint());
+    site.init("main").await.assert_status(0);
+    complete(&site, &weed).await;
+
+    // Fewer than the threshold with one custodian's key: said so, and nothing sent.
+    server.kill();
+    server.start_again().await;
+    identities(&mut site, &["operator.agekey"]);
+    let short = site.command(&["unseal"]).await;
+    short.assert_status(6);
+    assert!(short.text().contains("2 of 3 shares"), "{}", short.text());
+    assert!(server.api().sealed().await);
+
+    // Together.
+    identities(&mut site, &["operator.agekey", "unseal/unseal.agekey"]);
+    site.command(&["unseal"]).await.assert_status(0);
+    assert!(server.api().open().await);
+    site.command(&["store", "verify"]).await.assert_status(0);
+    let exported = site.command(&["export"]).await;
+    exported.assert_status(0);
+    let shares: Vec<&str> = exported.stdout.lines().collect();
+    assert_eq!(shares.len(), 5, "one share a line");
+
+    // By hand, with what export gave.
+    server.kill();
+    server.start_again().await;
+    for share in &shares[..3] {
+        server.api().send_share(share).await.good();
+    }
+    wait::until(LIMIT, "the server to be open", async || server.api().open().await).await;
+
+    // One store alone, without the others' settings.
+    let whole = site.settings.clone();
+    site.settings
+        .as_object_mut()
+        .expect("settings")
+        .retain(|key, _| !["custodians", "cacheDir"].contains(&key.as_str()));
+    for (store, others) in
+        [(whole["custodians"]["a"]["store"].clone(), ["b", "c"]), (whole["store"].clone(), ["a", "b"])]
+    {
+        site.settings["store"] = store;
+        let verified = site.command(&["store", "verify"]).await;
+        assert_eq!(verified.status, 0, "{}", verified.text());
+        let checked = site.command(&["export", "--check", "--output", "json"]).await;
+        checked.assert_status(0);
+        let lack = checked.json()["lack"].as_str().unwrap_or_default().to_owned();
+        for other in others {
+            assert!(lack.contains(&format!("custodian {other} has")), "{lack}");
+        }
+        let mut secrets = Secrets::default();
+        shares.iter().for_each(|share| secrets.add("a share", share));
+        secrets.assert_absent("what --check prints", &checked.text());
+    }
+}
+
+#[tokio::test]
+async fn a_custodians_store_that_is_away_is_named_and_is_not_empty() {
+    let weed = Weed::start().await;
+    let (mut server, mut site) = fresh(Product::Vault, Storage::File).await;
+    let proxy = Proxy::to(weed.port()).await;
+    split(&mut site, &proxy.address());
+    site.init("main").await.assert_status(0);
+    proxy.set(Mode::Reset);
+    site.settings.as_object_mut().expect("settings").remove("cacheDir");
+
+    for command in [&["store", "verify"][..], &["export", "--check"]] {
+        let output = site.command(command).await;
+        assert!(output.text().contains("custodian b"), "{command:?}: {}", output.text());
+        assert!(!output.text().contains("missing-bundle") && !output.text().contains("went back"), "{}", output.text());
+    }
+    refused(&site, &["store", "verify"], 5, "store-unavailable").await;
+    let held = site.command(&["hold", "--reason", "test", "--output", "json"]).await;
+    assert_eq!(held.status, 5, "who writes needs every store: {}", held.text());
+
+    // What the daemon's key opens in the stores that answer is enough.
+    server.kill();
+    server.start_again().await;
+    let opened = site.command(&["unseal"]).await;
+    opened.assert_status(0);
+    assert!(opened.text().contains("custodian b did not answer"), "{}", opened.text());
+    proxy.set(Mode::Pass);
+    site.command(&["store", "verify"]).await.assert_status(0);
+}
+
+/// Kills init at the n-th write into custodian b's bucket, and runs it again.
+async fn killed_at_write(number: usize, moment: Moment) {
+    let weed = Weed::start().await;
+    let (mut server, mut site) = fresh(Product::Vault, Storage::File).await;
+    let proxy = Arc::new(Proxy::to(weed.port()).await);
+    split(&mut site, &proxy.address());
+    let init = ["init", "--shares", "5", "--threshold", "3", "--discard-root-token"];
+    let assassin = Assassin::default();
+    let hand = assassin.clone();
+    proxy.trap(Trap::nth("PUT /unseal/custodian-b/vaults", number, moment, move || {
+        hand.strike();
+        Action::Reset
+    }));
+    let mut running = site.launch(&init);
+    assassin.aim(running.process());
+    let output = running.output(LIMIT).await;
+    assert_ne!(output.status, 0, "write {number}: {}", output.text());
+    assert!(proxy.sprung(), "write {number} never came: {}", output.text());
+    let again = site.command(&init).await;
+    assert_eq!(again.status, 0, "write {number}: {}", again.text());
+    complete(&site, &weed).await;
+    server.kill();
+    server.start_again().await;
+    site.command(&["unseal"]).await.assert_status(0);
+}
+
+#[tokio::test]
+async fn an_init_killed_between_two_stores_is_finished_by_the_next() {
+    // Intent, bundle, manifest, mark, close.
+    for number in 0..5 {
+        killed_at_write(number, Moment::BeforeForwarding).await;
+    }
+    // The bundle is stored, sealed to others alone, and nobody here knows that it arrived.
+    killed_at_write(1, Moment::BeforeAnswering).await;
+}
+
+#[tokio::test]
+async fn a_store_that_goes_away_after_the_shares_were_made_is_waited_for() {
+    let weed = Weed::start().await;
+    let (_server, mut site) = fresh(Product::Vault, Storage::File).await;
+    let proxy = Arc::new(Proxy::to(weed.port()).await);
+    split(&mut site, &proxy.address());
+    let away = Arc::clone(&proxy);
+    // The second write is the bundle.
+    proxy.trap(Trap::nth("PUT /unseal/custodian-b/vaults", 1, Moment::BeforeForwarding, move || {
+        away.set(Mode::Reset);
+        Action::Reset
+    }));
+    let running = site.launch(&["init", "--shares", "5", "--threshold", "3", "--discard-root-token"]);
+    wait::until(LIMIT, "the store to go away", async || proxy.sprung()).await;
+    let tries = proxy.connections() + 3;
+    wait::until(LIMIT, "more tries", async || proxy.connections() >= tries).await;
+    proxy.set(Mode::Pass);
+    running.output(LIMIT).await.assert_status(0);
+    complete(&site, &weed).await;
+}

@@ -1,0 +1,189 @@
+use restore::objects::memory::{Fault, MemoryStore, Operation};
+use sops_tools::clock::{Fixed, System};
+use sops_tools::custody::Identities;
+use sops_tools::secret::Share;
+
+use super::*;
+use crate::store::custodians::{Custodian, Custody, Portion};
+use crate::store::names::MarkKind;
+use crate::store::publish::{Parcel, Staging, Writer};
+use crate::store::records::{IntentCloseRecord, IntentRecord, MarkRecord, Purpose};
+use crate::store::testing::{keys, share, time, vault};
+use crate::store::view::{Elsewhere, Generation, Seal, StoreView, derive};
+
+/// A common store with the bundle of `ops`, and one of its own for `audit`, whose identity is not at hand.
+struct Site {
+    common: Arc<MemoryStore>,
+    audit: Arc<MemoryStore>,
+    identities: Identities,
+    custody: Custody,
+    keys: StoreKeys,
+}
+
+fn name(text: &str) -> CustodianName {
+    CustodianName::new(text).unwrap_or_else(|fault| unreachable!("{fault}"))
+}
+
+impl Site {
+    fn new() -> Self {
+        let identities = Identities::generate();
+        let custodian = |of: &str, count, recipients, own_store| Custodian {
+            name: name(of),
+            recipients,
+            portion: Portion::Count(count),
+            own_store,
+        };
+        let others = Identities::generate().to_recipients();
+        let custody = Custody::split(vec![
+            custodian("audit", 1, others, true),
+            custodian("ops", 2, identities.to_recipients(), false),
+        ]);
+        let (common, audit) = (Arc::default(), Arc::default());
+        Self { common, audit, identities, custody, keys: keys(1) }
+    }
+
+    fn joined(&self) -> Joined<dyn WriteObjects> {
+        let (common, audit): (Arc<dyn WriteObjects>, Arc<dyn WriteObjects>) = (self.common.clone(), self.audit.clone());
+        Joined::new(common, vec![Own { custodian: name("audit"), store: Ok(audit) }], OnSilence::Fail)
+    }
+
+    fn reader(&self) -> Joined<dyn ReadObjects> {
+        let (common, audit): (Arc<dyn ReadObjects>, Arc<dyn ReadObjects>) = (self.common.clone(), self.audit.clone());
+        Joined::new(common, vec![Own { custodian: name("audit"), store: Ok(audit) }], OnSilence::GoOn)
+    }
+
+    fn staging<'s>(&'s self, shares: &'s [Share]) -> Staging<'s> {
+        let (generation, seal, custody) = (Generation(1), Seal(1), &self.custody);
+        Staging { generation, seal, shares, total: 3, threshold: 3, custody, created: time(1) }
+    }
+
+    /// The writes of an init, in order; `parcel` is kept between two tries.
+    async fn init(&self, shares: &[Share], parcel: &Parcel) -> Result<(), crate::store::publish::PublishError> {
+        let (joined, vault, clock) = (self.joined(), vault(), Fixed(time(5)));
+        let writer = Writer::new(&joined, &vault, &self.keys, &clock, &System);
+        let text = || "test".to_owned();
+        let intent = IntentRecord { purpose: Purpose::Init, host: text(), local_copy: text() };
+        writer.open_intent(1, intent).await?;
+        writer.send(&self.staging(shares), parcel, &self.identities).await?;
+        let mark = MarkRecord { how: text(), command: text(), host: text(), cluster_id: None };
+        writer.mark(Generation(1), MarkKind::Proven, mark).await?;
+        writer.close_intent(1, IntentCloseRecord { outcome: text(), host: text() }).await
+    }
+
+    async fn view(&self, store: &dyn ReadObjects) -> StoreView {
+        let nothing = Contents::default();
+        let contents = load(store, &vault(), &self.keys, &nothing, None).await.unwrap_or_default();
+        derive(&vault(), &contents, &self.keys, &nothing)
+    }
+}
+
+fn shares() -> Vec<Share> {
+    [9, 3, 77].into_iter().map(|number| share(number, 1)).collect()
+}
+
+async fn initialised() -> Site {
+    let (site, shares) = (Site::new(), shares());
+    let parcel = Parcel::seal(&vault(), &site.staging(&shares)).unwrap_or_else(|fault| unreachable!("{fault}"));
+    site.init(&shares, &parcel).await.unwrap_or_else(|fault| unreachable!("{fault}"));
+    site
+}
+
+const AUDIT: &str = "vaults/vault/generations/1/audit.1.age";
+const OPS: &str = "vaults/vault/generations/1/ops.1.age";
+
+fn elsewhere(custodian: &str, shares: usize) -> Vec<Elsewhere> {
+    vec![Elsewhere { custodian: custodian.to_owned(), shares, silent: None }]
+}
+
+#[tokio::test]
+async fn each_store_has_its_own_bundle_and_all_records_and_can_be_read_by_itself() {
+    let site = initialised().await;
+    let (common, audit) = (site.common.contents(), site.audit.contents());
+    assert!(common.contains_key(OPS) && !common.contains_key(AUDIT));
+    assert!(audit.contains_key(AUDIT) && !audit.contains_key(OPS));
+    let records = |of: &BTreeMap<String, Vec<u8>>| {
+        of.iter().filter(|(path, _)| path.ends_with(".json")).map(|(p, b)| (p.clone(), b.clone())).collect::<Vec<_>>()
+    };
+    assert_eq!(records(&common).len(), 4);
+    assert_eq!(records(&common), records(&audit), "the same bytes");
+    for (store, missing) in [(&site.common, elsewhere("audit", 1)), (&site.audit, elsewhere("ops", 2))] {
+        let view = site.view(&**store).await;
+        assert_eq!(view.findings, []);
+        assert_eq!((view.current, view.candidates[0].bundles.len()), (Some(Generation(1)), 1));
+        assert_eq!(view.candidates[0].elsewhere, missing);
+        assert!(view.intents.iter().all(|intent| intent.closed));
+    }
+    let whole = site.view(&site.reader()).await;
+    assert_eq!((whole.findings.len(), whole.candidates[0].bundles.len()), (0, 2));
+    assert_eq!(whole.candidates[0].elsewhere, []);
+}
+
+#[tokio::test]
+async fn an_init_cut_off_between_any_two_writes_of_either_store_is_finished_by_the_next_run() {
+    for own in [false, true] {
+        let mut cut = 0;
+        loop {
+            let (site, shares) = (Site::new(), shares());
+            let parcel = Parcel::seal(&vault(), &site.staging(&shares)).unwrap_or_else(|fault| unreachable!("{fault}"));
+            let broken = if own { &site.audit } else { &site.common };
+            broken.inject(Operation::Create, std::iter::repeat_n(Fault::None, cut).chain([Fault::Denied]));
+            if site.init(&shares, &parcel).await.is_ok() {
+                break;
+            }
+            site.init(&shares, &parcel).await.unwrap_or_else(|fault| unreachable!("own {own}, cut {cut}: {fault}"));
+            let level = site.joined().level(&vault(), &site.keys).await;
+            assert!(level.is_ok(), "own {own}, cut {cut}: {level:?}");
+            assert_eq!(site.joined().level(&vault(), &site.keys).await, Ok(0));
+            for store in [&site.common, &site.audit] {
+                let view = site.view(&**store).await;
+                assert_eq!(view.findings, [], "own {own}, cut {cut}");
+                assert_eq!((view.current, view.candidates.len()), (Some(Generation(1)), 1), "own {own}, cut {cut}");
+                assert!(view.intents.iter().all(|intent| intent.closed), "own {own}, cut {cut}");
+            }
+            cut += 1;
+        }
+        assert_eq!(cut, 5, "intent, bundle, manifest, mark, close");
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_does_not_answer_is_named_and_nothing_is_missing() {
+    let site = initialised().await;
+    site.audit.inject(Operation::List, [Fault::Denied]);
+    let view = site.view(&site.reader()).await;
+    assert_eq!(view.findings, []);
+    assert_eq!(view.silent.len(), 1);
+    assert!(view.candidates[0].elsewhere[0].silent.is_some(), "{:?}", view.candidates[0].elsewhere);
+    site.audit.inject(Operation::List, [Fault::Denied]);
+    let refused = load(&site.joined(), &vault(), &site.keys, &Contents::default(), None).await;
+    let detail = refused.map(drop).map_err(|error| error.detail).err().unwrap_or_default();
+    assert!(detail.contains("custodian audit"), "who writes must see everything: {detail}");
+}
+
+#[tokio::test]
+async fn a_bundle_that_its_answering_store_lost_is_missing() {
+    let site = initialised().await;
+    site.audit.remove(AUDIT);
+    let view = site.view(&site.reader()).await;
+    assert_eq!(
+        view.findings.iter().map(|one| (one.class, one.path.as_str())).collect::<Vec<_>>(),
+        [("missing-bundle", AUDIT)]
+    );
+    assert_eq!(view.candidates[0].elsewhere, []);
+}
+
+#[tokio::test]
+async fn a_cache_of_all_stores_sees_a_loss_but_not_in_a_store_that_is_silent() {
+    let site = initialised().await;
+    let cache = load(&site.reader(), &vault(), &site.keys, &Contents::default(), None).await.unwrap_or_default();
+    let look = async || {
+        let contents = load(&site.reader(), &vault(), &site.keys, &cache, None).await.unwrap_or_default();
+        derive(&vault(), &contents, &site.keys, &cache)
+    };
+    site.audit.inject(Operation::List, [Fault::Denied]);
+    let silent = look().await;
+    assert!(!silent.rolled_back, "{:?}", silent.findings);
+    assert_eq!(silent.candidates[0].bundles.len(), 2, "the cache still serves it");
+    site.audit.remove(AUDIT);
+    assert!(look().await.rolled_back);
+}
