@@ -62,6 +62,47 @@ fn a_command_that_does_not_exist_or_lacks_something_is_found() {
     assert_eq!(found, ["unsealer run", "sops-tools man", "unsealer status --vault main"]);
 }
 
+#[test]
+fn every_flag_that_a_text_of_the_programs_names_exists() {
+    let mut flags = std::collections::BTreeSet::new();
+    for mut command in [super::Cli::command(), sops_tools_cli::Cli::command()] {
+        command.build();
+        gather_flags(&command, &mut flags);
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut files = Vec::new();
+    for folder in ["unsealer/src", "sops-tools/src"] {
+        gather(&root.join(folder), &mut files);
+    }
+    let mut named = 0;
+    for file in files {
+        let text = std::fs::read_to_string(&file).unwrap();
+        for flag in flags_named(&text) {
+            named += 1;
+            assert!(flags.contains(flag) || OF_OTHERS.contains(&flag), "{}: --{flag} does not exist", file.display());
+        }
+    }
+    assert!(named > 100, "the scan has lost its way: {named}");
+    assert_eq!(flags_named("with --one, --two-three; a--b ---").collect::<Vec<_>>(), ["one", "two-three"]);
+}
+
+/// Flags of age, which a comment or an example names.
+const OF_OTHERS: [&str; 1] = ["decrypt"];
+
+fn gather_flags(command: &clap::Command, flags: &mut std::collections::BTreeSet<String>) {
+    flags.extend(command.get_arguments().filter_map(|argument| argument.get_long()).map(str::to_owned));
+    command.get_subcommands().for_each(|one| gather_flags(one, flags));
+}
+
+/// `--name` where a word begins.
+fn flags_named(text: &str) -> impl Iterator<Item = &str> {
+    text.match_indices("--").filter_map(|(at, _)| {
+        let begins = text[..at].chars().next_back().is_none_or(|before| !before.is_alphanumeric() && before != '-');
+        let name = text[at + 2..].split(|end: char| !(end.is_ascii_lowercase() || end == '-')).next()?;
+        (begins && name.starts_with(|first: char| first.is_ascii_lowercase())).then_some(name)
+    })
+}
+
 /// What is wrong with a command; `None` where it parses. One without any argument is a mention: it must name a command.
 fn fault(told: &Told) -> Option<String> {
     let mut words = words(&told.command);
