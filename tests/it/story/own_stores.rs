@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use harness::assassin::Assassin;
+use harness::command::Output;
 use harness::leak::Secrets;
 use harness::proxy::{Action, Mode, Moment, Proxy, Trap};
 use harness::server::{Product, Storage};
@@ -13,11 +14,14 @@ use harness::wait;
 use harness::weed::{ADMIN, BUCKET, READ_WRITE, Weed};
 use serde_json::{Value, json};
 
-use super::{LIMIT, fresh, refused};
+use super::{LIMIT, fresh, killed_and_open_again, refused};
+
+/// Keys of which one opens the bundles of `a` and `c`, the other that of `b`.
+const BOTH: [&str; 2] = ["operator", "unseal/unseal"];
 
 /// The public key in a key file of the installation.
 fn recipient(site: &Site, key: &str) -> String {
-    let text = std::fs::read_to_string(site.folder().join(format!("keys/{key}.agekey"))).expect("a key file");
+    let text = std::fs::read_to_string(key_file(site, key)).expect("a key file");
     let line = text.lines().find_map(|line| line.strip_prefix("# public key: "));
     line.expect("a public key").to_owned()
 }
@@ -91,9 +95,19 @@ async fn complete(site: &Site, weed: &Weed) {
     }
 }
 
+fn key_file(site: &Site, key: &str) -> String {
+    site.folder().join(format!("keys/{key}.agekey")).display().to_string()
+}
+
+/// Opens by hand with the identities of these keys.
+async fn exported(site: &Site, keys: &[&str], options: &[&str]) -> Output {
+    let files: Vec<String> = keys.iter().map(|key| key_file(site, key)).collect();
+    let given = files.iter().flat_map(|file| ["--identity", file]);
+    site.command(&["export"].into_iter().chain(given).chain(options.iter().copied()).collect::<Vec<_>>()).await
+}
+
 fn identities(site: &mut Site, keys: &[&str]) {
-    site.settings["identities"] =
-        keys.iter().map(|key| Value::from(site.folder().join(format!("keys/{key}")).display().to_string())).collect();
+    site.settings["identities"] = keys.iter().map(|key| Value::from(key_file(site, key))).collect();
 }
 
 #[tokio::test]
@@ -107,20 +121,20 @@ async fn three_stores_open_it_together_and_each_says_what_the_others_have() {
     // Fewer than the threshold with one custodian's key: said so, and nothing sent.
     server.kill();
     server.start_again().await;
-    identities(&mut site, &["operator.agekey"]);
+    identities(&mut site, &["operator"]);
     let short = site.command(&["unseal"]).await;
     short.assert_status(6);
     assert!(short.text().contains("2 of 3 shares"), "{}", short.text());
     assert!(server.api().sealed().await);
 
     // Together.
-    identities(&mut site, &["operator.agekey", "unseal/unseal.agekey"]);
+    identities(&mut site, &BOTH);
     site.command(&["unseal"]).await.assert_status(0);
     assert!(server.api().open().await);
     site.command(&["store", "verify"]).await.assert_status(0);
-    let exported = site.command(&["export"]).await;
-    exported.assert_status(0);
-    let shares: Vec<&str> = exported.stdout.lines().collect();
+    let opened = exported(&site, &BOTH, &[]).await;
+    opened.assert_status(0);
+    let shares: Vec<&str> = opened.stdout.lines().collect();
     assert_eq!(shares.len(), 5, "one share a line");
 
     // By hand, with what export gave.
@@ -137,13 +151,12 @@ async fn three_stores_open_it_together_and_each_says_what_the_others_have() {
         .as_object_mut()
         .expect("settings")
         .retain(|key, _| !["custodians", "cacheDir"].contains(&key.as_str()));
-    for (store, others) in
-        [(whole["custodians"]["a"]["store"].clone(), ["b", "c"]), (whole["store"].clone(), ["a", "b"])]
-    {
+    let own = |custodian: &str| whole["custodians"][custodian]["store"].clone();
+    for (store, others) in [(own("a"), ["b", "c"]), (own("b"), ["a", "c"]), (whole["store"].clone(), ["a", "b"])] {
         site.settings["store"] = store;
         let verified = site.command(&["store", "verify"]).await;
         assert_eq!(verified.status, 0, "{}", verified.text());
-        let checked = site.command(&["export", "--check", "--output", "json"]).await;
+        let checked = exported(&site, &BOTH, &["--check", "--output", "json"]).await;
         checked.assert_status(0);
         let lack = checked.json()["lack"].as_str().unwrap_or_default().to_owned();
         for other in others {
@@ -165,9 +178,8 @@ async fn a_custodians_store_that_is_away_is_named_and_is_not_empty() {
     proxy.set(Mode::Reset);
     site.settings.as_object_mut().expect("settings").remove("cacheDir");
 
-    for command in [&["store", "verify"][..], &["export", "--check"]] {
-        let output = site.command(command).await;
-        assert!(output.text().contains("custodian b"), "{command:?}: {}", output.text());
+    for output in [site.command(&["store", "verify"]).await, exported(&site, &["unseal/unseal"], &["--check"]).await] {
+        assert!(output.text().contains("custodian b"), "{}", output.text());
         assert!(!output.text().contains("missing-bundle") && !output.text().contains("went back"), "{}", output.text());
     }
     refused(&site, &["store", "verify"], 5, "store-unavailable").await;
@@ -180,6 +192,12 @@ async fn a_custodians_store_that_is_away_is_named_and_is_not_empty() {
     let opened = site.command(&["unseal"]).await;
     opened.assert_status(0);
     assert!(opened.text().contains("custodian b did not answer"), "{}", opened.text());
+
+    // And for the daemon, which says whose store is away.
+    let daemon = site.daemon().await;
+    killed_and_open_again(&mut server).await;
+    assert!(daemon.log().contains("its store does not answer"), "{}", daemon.log());
+    assert_eq!(daemon.stop().await, Some(0));
     proxy.set(Mode::Pass);
     site.command(&["store", "verify"]).await.assert_status(0);
 }

@@ -1,3 +1,4 @@
+use jiff::SignedDuration;
 use restore::objects::memory::{Fault, MemoryStore, Operation};
 use sops_tools::clock::{Fixed, System};
 use sops_tools::custody::Identities;
@@ -5,10 +6,11 @@ use sops_tools::secret::Share;
 
 use super::*;
 use crate::store::custodians::{Custodian, Custody, Portion};
+use crate::store::listing::ENTRY_LIMIT;
 use crate::store::names::MarkKind;
 use crate::store::publish::{Parcel, Staging, Writer};
 use crate::store::records::{IntentCloseRecord, IntentRecord, MarkRecord, Purpose};
-use crate::store::testing::{keys, share, time, vault};
+use crate::store::testing::{fixed_id, keys, share, time, vault};
 use crate::store::view::{Elsewhere, Generation, Seal, StoreView, derive};
 
 /// A common store with the bundle of `ops`, and one of its own for `audit`, whose identity is not at hand.
@@ -186,4 +188,65 @@ async fn a_cache_of_all_stores_sees_a_loss_but_not_in_a_store_that_is_silent() {
     assert_eq!(silent.candidates[0].bundles.len(), 2, "the cache still serves it");
     site.audit.remove(AUDIT);
     assert!(look().await.rolled_back);
+}
+
+#[tokio::test]
+async fn a_part_whose_listing_was_cut_is_unread_and_hides_nothing_of_the_others() {
+    let site = initialised().await;
+    for number in 0..=ENTRY_LIMIT as u64 {
+        site.audit.put(
+            Name::Bundle { generation: Generation(900), custodian: name(&format!("z{number}")), seal: Seal(1) }
+                .path(&vault()),
+            "x",
+        );
+    }
+    site.audit.remove(AUDIT);
+    let nothing = Contents::default();
+    let contents = load(&site.reader(), &vault(), &site.keys, &nothing, None).await.unwrap_or_default();
+    assert_eq!(
+        contents.cut.iter().map(|(prefix, _)| prefix.as_str()).collect::<Vec<_>>(),
+        ["vaults/vault/generations/"]
+    );
+    let view = derive(&vault(), &contents, &site.keys, &nothing);
+    assert_eq!(view.unread, ["vaults/vault/generations/"]);
+    assert!(!view.findings.iter().any(|one| one.class == "missing-bundle"), "it may stand there: {:?}", view.findings);
+    let ops: Vec<&str> =
+        view.candidates[0].bundles.iter().filter(|one| one.sealed.is_some()).map(|one| one.path.as_str()).collect();
+    assert_eq!((view.current, ops), (Some(Generation(1)), vec![OPS]));
+}
+
+#[tokio::test]
+async fn strangers_names_are_counted_over_all_stores() {
+    let site = initialised().await;
+    for number in 0..20 {
+        site.common.put(format!("vaults/vault/x/{number}"), "x");
+        site.audit.put(format!("vaults/vault/y/{number}"), "x");
+    }
+    let view = site.view(&site.reader()).await;
+    assert_eq!((view.foreign, view.findings.len()), (40, Survey::EXAMPLES));
+}
+
+#[tokio::test]
+async fn a_store_that_falls_silent_between_two_listings_of_one_look_stays_silent() {
+    let site = initialised().await;
+    for number in 0..=ENTRY_LIMIT as u64 {
+        site.common.put(Name::Hold { id: fixed_id(1_000_000 + number) }.path(&vault()), "x");
+    }
+    // The whole prefix is listed, then each section: the first section goes unanswered, the last does not.
+    site.audit.inject(Operation::List, [Fault::None, Fault::Denied]);
+    let view = site.view(&site.reader()).await;
+    assert_eq!(view.silent.iter().map(|part| part.name.as_str()).collect::<Vec<_>>(), ["audit"]);
+    assert!(!view.findings.iter().any(|one| one.class == "missing-bundle"), "{:?}", view.findings);
+}
+
+#[test]
+fn of_several_stores_the_weakest_protection_and_the_worst_clock_are_told() {
+    let about = |versioning, seconds| About {
+        clock_ahead: Some(SignedDuration::from_secs(seconds)),
+        protection: Some(Protection { versioning, object_lock: Switch::On }),
+    };
+    let untold = || Switch::NotTold("denied".to_owned());
+    assert_eq!(weaker(about(Switch::On, 5), about(Switch::Off, -60)), about(Switch::Off, -60));
+    assert_eq!(weaker(about(untold(), 60), about(Switch::On, 5)), about(untold(), 60));
+    assert_eq!(weaker(About::default(), about(Switch::On, 5)), about(Switch::On, 5));
 }
