@@ -42,8 +42,8 @@ impl Exported {
 /// Opens the bundles of `generation`; without one, of the current generation where `keys` tell it, else of the newest that opens.
 ///
 /// # Errors
-/// `Absent` where no bundle stands, `Unavailable` where none is among what could be listed, `Integrity` where none opens, and
-/// what the store says.
+/// `Absent` where no bundle stands, `Unavailable` where the one that opens may lie in what could not be listed, `Integrity`
+/// where none opens, and what the store says.
 pub async fn export(
     store: &dyn ReadObjects,
     vault: &VaultName,
@@ -54,13 +54,7 @@ pub async fn export(
     let (found, missed) = bundles(store, vault).await?;
     if found.is_empty() {
         if !missed.is_empty() {
-            let mut failure = Failure::new(
-                ExitStatus::Unavailable,
-                "store-partly-unread",
-                format!("{vault}: no bundle is among what could be listed"),
-            );
-            failure.causes = missed;
-            return Err(failure.hint("make the stores that are named answer, move strangers' objects away, or read another copy: --store-url file:///… with a daemon's cache directory"));
+            return Err(partly_unread(format!("{vault}: no bundle is among what could be listed"), missed));
         }
         return Err(Failure::new(ExitStatus::Absent, "no-bundle", format!("{vault}: no sealed bundle stands in the store"))
             .hint("check store.url and the Vault's name; a cache directory of a daemon is a store as well: --store-url file:///…/cache"));
@@ -76,6 +70,7 @@ pub async fn export(
         generations.retain(|one| *one == first || generation.is_none());
         generations.sort_by_key(|one| *one != first);
     }
+    let complete = missed.is_empty();
     let mut faults = Faults { lines: missed, first: None };
     for generation in generations {
         let named = named.as_deref();
@@ -88,12 +83,24 @@ pub async fn export(
             return Ok(Exported { bundles, authentic, faults: faults.lines, elsewhere });
         }
     }
+    // What opens with this identity may lie where nothing was seen.
+    if !complete && faults.first.is_none() {
+        return Err(partly_unread(
+            format!("{vault}: no bundle that could be read opens with this identity"),
+            faults.lines,
+        ));
+    }
     let mut failure =
         Failure::new(ExitStatus::Integrity, "bundle-closed", format!("{vault}: no bundle opens with this identity"));
     failure.causes = faults.lines;
     let other_identity =
         "give the identity of one of the recipients with --identity FILE; `unsealer status` shows their fingerprints";
     Err(failure.hint(faults.first.as_ref().map_or(other_identity, BundleFault::hint)))
+}
+
+fn partly_unread(problem: String, causes: Vec<String>) -> Failure {
+    let failure = Failure::new(ExitStatus::Unavailable, "store-partly-unread", problem);
+    Failure { causes, ..failure }.hint("make the stores that are named answer, move strangers' objects away, or read another copy: --store-url file:///… with a daemon's cache directory")
 }
 
 /// What did not open.

@@ -73,12 +73,17 @@ async fn bucket_objects(weed: &Weed) -> Vec<String> {
     found
 }
 
+fn with_extension<'o>(objects: &'o [String], extension: &str) -> Vec<&'o str> {
+    let has = |path: &&String| Path::new(path).extension().is_some_and(|found| found == extension);
+    objects.iter().filter(has).map(String::as_str).collect()
+}
+
 fn only_bundle(objects: &[String]) -> Vec<&str> {
-    objects.iter().filter(|path| path.ends_with(".age")).map(String::as_str).collect()
+    with_extension(objects, "age")
 }
 
 fn records(objects: &[String]) -> Vec<&str> {
-    objects.iter().filter(|path| path.ends_with(".json")).map(String::as_str).collect()
+    with_extension(objects, "json")
 }
 
 /// Every store has its own bundle of generation 1 and the same records, and nothing is left over.
@@ -163,7 +168,9 @@ async fn three_stores_open_it_together_and_each_says_what_the_others_have() {
             assert!(lack.contains(&format!("custodian {other} has")), "{lack}");
         }
         let mut secrets = Secrets::default();
-        shares.iter().for_each(|share| secrets.add("a share", share));
+        for share in &shares {
+            secrets.add("a share", share);
+        }
         secrets.assert_absent("what --check prints", &checked.text());
     }
 }
@@ -182,6 +189,9 @@ async fn a_custodians_store_that_is_away_is_named_and_is_not_empty() {
         assert!(output.text().contains("custodian b"), "{}", output.text());
         assert!(!output.text().contains("missing-bundle") && !output.text().contains("went back"), "{}", output.text());
     }
+    let theirs = exported(&site, &["operator"], &["--check", "--output", "json"]).await;
+    theirs.assert_status(5);
+    assert!(theirs.text().contains("the store of custodian b"), "its bundle may be there: {}", theirs.text());
     refused(&site, &["store", "verify"], 5, "store-unavailable").await;
     let held = site.command(&["hold", "--reason", "test", "--output", "json"]).await;
     assert_eq!(held.status, 5, "who writes needs every store: {}", held.text());

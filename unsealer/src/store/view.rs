@@ -1,5 +1,7 @@
 //! What the store offers for one Vault, derived from authentic objects alone.
 
+use std::fmt::Write as _;
+
 use jiff::Timestamp;
 use restore::objects::Part;
 
@@ -75,7 +77,7 @@ pub struct Elsewhere {
     pub silent: Option<String>,
 }
 
-/// `2 of 3 shares opened here; custodian b has 2 more in a store of its own`
+/// `2 of 3 shares opened here; custodian b has 2 more in another store`
 pub fn lack(here: usize, threshold: u8, elsewhere: &[Elsewhere]) -> String {
     let mut text = format!("{here} of {threshold} shares opened");
     if !elsewhere.is_empty() {
@@ -83,9 +85,9 @@ pub fn lack(here: usize, threshold: u8, elsewhere: &[Elsewhere]) -> String {
     }
     for one in elsewhere {
         let Elsewhere { custodian, shares, silent } = one;
-        text.push_str(&format!("; custodian {custodian} has {shares} more in another store"));
+        let _ = write!(text, "; custodian {custodian} has {shares} more in another store");
         if let Some(fault) = silent {
-            text.push_str(&format!(", which did not answer: {fault}"));
+            let _ = write!(text, ", which did not answer: {fault}");
         }
     }
     text

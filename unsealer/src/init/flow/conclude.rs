@@ -98,7 +98,7 @@ impl Init<'_> {
                 .cause(opened.faults.first().map(|(path, why)| format!("{path}: {why}")).unwrap_or_default())
                 .hint("run init where an identity of one of its recipients is set"));
             }
-            self.refuse_too_few(view, generation, &opened)?;
+            Self::refuse_too_few(view, generation, &opened)?;
             let token = self.session.token(None)?;
             let proof = prove::prove(self.first_node()?, generation, &opened.shares, token.as_ref()).await?;
             self.proven(generation, &proof).await?;
@@ -110,12 +110,7 @@ impl Init<'_> {
     }
 
     /// Custody is split, and what opens here is no threshold.
-    fn refuse_too_few(
-        &self,
-        view: &StoreView,
-        generation: Generation,
-        opened: &opener::OpenedShares,
-    ) -> Result<(), Failure> {
+    fn refuse_too_few(view: &StoreView, generation: Generation, opened: &opener::OpenedShares) -> Result<(), Failure> {
         let Some(candidate) = view.candidates.iter().find(|one| one.generation == generation) else { return Ok(()) };
         let Some(threshold) = candidate.threshold.filter(|threshold| opened.shares.len() < usize::from(*threshold))
         else {
