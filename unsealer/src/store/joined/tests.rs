@@ -250,6 +250,7 @@ fn of_several_stores_the_weakest_protection_and_the_worst_clock_are_told() {
     };
     let untold = || Switch::NotTold("denied".to_owned());
     assert_eq!(weaker(about(Switch::On, 5), about(Switch::Off, -60)), about(Switch::Off, -60));
+    assert_eq!(weaker(about(Switch::Off, 5), about(Switch::On, 5)), about(Switch::Off, 5));
     assert_eq!(weaker(about(untold(), 60), about(Switch::On, 5)), about(untold(), 60));
     assert_eq!(weaker(About::default(), about(Switch::On, 5)), about(Switch::On, 5));
 }
