@@ -15,11 +15,13 @@
 //! ```
 
 mod identities;
+mod identity_files;
 mod recipients;
 mod seal;
 mod store_key;
 
 pub use identities::{IDENTITY_FILE_LIMIT, Identities, IdentitiesError, IdentityFault, IdentityProblem};
+pub use identity_files::IdentityFiles;
 pub use recipients::{Recipient, RecipientError, canonical};
 pub use seal::{HEADER_LINES, OpenError, SEALED_LIMIT, SealError, open, seal};
 pub use store_key::{Authenticity, STORE_KEY_FILE_LIMIT, StoreKeys, StoreKeysError};

@@ -253,6 +253,19 @@ impl Hunted {
     }
 }
 
+/// The daemon's age identity, as text and as bytes. Using it may clear or set single bits at both ends.
+fn identity(site: &Site) -> Vec<Needle> {
+    let text = std::fs::read_to_string(site.folder().join("keys/unseal/unseal.agekey")).expect("the identity's file");
+    let line = text.lines().find(|line| line.starts_with("AGE-SECRET-KEY-1")).expect("the identity's line");
+    let (_, raw) = bech32::decode(line).expect("an identity is bech32");
+    vec![
+        Needle::tail_of("the identity's text", line.as_bytes()),
+        Needle::tail_of("the identity's text in lower case", line.to_lowercase().as_bytes()),
+        Needle::tail_of("the identity", &raw),
+        Needle::whole("the identity in use", &raw[8..24]),
+    ]
+}
+
 /// The store key, a secret that must live in the daemon.
 fn store_key(site: &Site) -> Needle {
     let text = std::fs::read_to_string(site.folder().join("keys/unseal/store.key")).expect("the store key");
@@ -290,7 +303,7 @@ async fn nothing_of_a_daemon_holds_a_share_one_second_after_an_unseal_and_a_live
     assert_eq!(open["vaults"][0]["nodes"][0]["unseals"], 1, "{open}");
     tokio::time::sleep(Duration::from_secs(1)).await;
     let key = store_key(&site);
-    let everything = [hunted.needles.clone(), vec![key.clone()]].concat();
+    let everything = [hunted.needles.clone(), identity(&site), vec![key.clone()]].concat();
     assert_eq!(found_in_memory(daemon.pid(), &everything), [key.name], "only what must live there");
     hunted.daemon("the daemon", &daemon).await;
     assert!(daemon.log().contains("TRACE") || daemon.log().contains("DEBUG"), "{}", daemon.log());

@@ -21,6 +21,7 @@ mod prompt;
 mod proxy;
 mod run;
 mod scale;
+mod secret_files;
 mod servers;
 mod states;
 mod stock;

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use sops_tools::secret::Share;
 
-pub use keyring::Keyring;
+pub use keyring::{FileKeyring, Keyring};
 
 use crate::store::view::{Candidate, Elsewhere, Generation, SealedBundle, lack};
 use crate::vault::{Node, ShareAnswer, VaultError, VaultErrorKind};

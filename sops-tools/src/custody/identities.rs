@@ -117,15 +117,20 @@ impl Identities {
     /// with an empty path.
     pub fn load<P: AsRef<Path>>(paths: &[P]) -> Result<Self, IdentitiesError> {
         wiping_stack(|| {
-            let mut found = Vec::new();
-            let mut faults = Vec::new();
-            for path in paths.iter().map(AsRef::as_ref) {
-                match identity_files(path) {
-                    Ok(files) => files.iter().for_each(|file| read_file(file, &mut found, &mut faults)),
-                    Err(problem) => faults.push(IdentityFault { path: path.to_owned(), line: None, problem }),
-                }
-            }
+            let (found, faults) = read_files(paths);
             Self::of(found, faults, Path::new(""))
+        })
+    }
+
+    /// As [`load`](Self::load), for who must go on with what there is: the identities that could be read, and every fault.
+    pub fn load_readable<P: AsRef<Path>>(paths: &[P]) -> (Option<Self>, Vec<IdentityFault>) {
+        wiping_stack(|| {
+            let (found, faults) = read_files(paths);
+            match Self::of(found, Vec::new(), Path::new("")) {
+                Ok(identities) => (Some(identities), faults),
+                Err(none) if faults.is_empty() => (None, none.faults),
+                Err(_) => (None, faults),
+            }
         })
     }
 
@@ -201,6 +206,18 @@ impl Identities {
 
 fn seconds(time: Timestamp) -> Timestamp {
     Timestamp::from_second(time.as_second()).unwrap_or(time)
+}
+
+fn read_files<P: AsRef<Path>>(paths: &[P]) -> (Vec<age::x25519::Identity>, Vec<IdentityFault>) {
+    let mut found = Vec::new();
+    let mut faults = Vec::new();
+    for path in paths.iter().map(AsRef::as_ref) {
+        match identity_files(path) {
+            Ok(files) => files.iter().for_each(|file| read_file(file, &mut found, &mut faults)),
+            Err(problem) => faults.push(IdentityFault { path: path.to_owned(), line: None, problem }),
+        }
+    }
+    (found, faults)
 }
 
 /// The files `path` stands for: itself, or the `*.agekey` files of a folder, by name.

@@ -18,7 +18,7 @@ use crate::daemon::stored::{MakeStore, StoredShelf};
 use crate::daemon::{self, MakeNode, Secrets, Surroundings, VaultPlan};
 use crate::http::{self, Pages};
 use crate::lifecycle::{GRACE, Lifecycle};
-use crate::opener::{Custody, Keyring};
+use crate::opener::{Custody, FileKeyring};
 use crate::session::store_inside_cluster;
 use crate::settings::{Settings, VaultSettings};
 use crate::store::cache::Cache;
@@ -177,7 +177,7 @@ fn custody(
 ) -> watch::Receiver<Option<Arc<dyn Custody>>> {
     fn of(vault: &VaultName, secrets: &Secrets) -> Option<Arc<dyn Custody>> {
         let identities = secrets.identities.clone()?;
-        Some(Arc::new(Keyring { vault: vault.clone(), identities }))
+        Some(Arc::new(FileKeyring { vault: vault.clone(), identities }))
     }
     let mut changes = secrets.subscribe();
     let first = of(&vault, &changes.borrow_and_update());

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sops_tools::clock::Clock;
-use sops_tools::custody::{Identities, StoreKeys};
+use sops_tools::custody::{IdentityFiles, StoreKeys};
 use tokio::sync::watch;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -15,33 +15,29 @@ use crate::status::SecretFileFault;
 
 /// Time between two readings. Kubernetes takes a minute to swap a mounted Secret; so small files cost nothing.
 const EVERY: Duration = Duration::from_secs(15);
+/// Time to the next reading where a file cannot be used: nothing may be openable until it can.
+const AFTER_A_FAULT: Duration = Duration::from_secs(1);
 
-/// What the secret files hold now. Either half is `None` until it could be read once; a bad change leaves the old one.
+/// What the secret files hold now.
 #[derive(Clone, Default)]
 pub struct Secrets {
-    /// The age identities.
-    pub identities: Option<Arc<Identities>>,
-    /// The store keys.
+    /// The age identities that can be read, by their files, since they are read anew for each use. `None` where there is none.
+    pub identities: Option<Arc<IdentityFiles>>,
+    /// The store keys: `None` until they could be read once; a bad change leaves the old ones.
     pub store_keys: Option<Arc<StoreKeys>>,
 }
 
 impl Secrets {
-    /// Reads both; what cannot be read stays as it was. The faults have the file and one line each.
+    /// Reads both. The faults have the file and one line each.
     #[must_use]
     pub fn reread(&self, identities: &[PathBuf], store_key: &Path) -> (Self, Vec<(String, String)>) {
         let mut next = self.clone();
         let mut faults = Vec::new();
-        match Identities::load(identities) {
-            Ok(read) => {
-                let same = self.identities.as_ref().is_some_and(|old| old.to_recipients() == read.to_recipients());
-                if !same {
-                    next.identities = Some(Arc::new(read));
-                }
-            }
-            Err(error) => {
-                faults.extend(error.faults.iter().map(|one| (one.path.display().to_string(), one.to_string())));
-            }
+        let (read, bad) = IdentityFiles::read(identities);
+        if self.identities.as_deref() != read.as_ref() {
+            next.identities = read.map(Arc::new);
         }
+        faults.extend(bad.iter().map(|one| (one.path.display().to_string(), one.to_string())));
         match StoreKeys::load(store_key) {
             Ok(read) => {
                 let same = self.store_keys.as_ref().is_some_and(|old| old.key_ids().eq(read.key_ids()));
@@ -67,7 +63,7 @@ impl Secrets {
     }
 }
 
-/// Reads the files every 15 s until `soft` is cancelled; tells of changes through `secrets`, and of faults on the board.
+/// Reads the files every 15 s, and every second while one cannot be used, until `soft` is cancelled; tells of changes through `secrets`, and of faults on the board.
 pub async fn watch_files(
     identities: Vec<PathBuf>,
     store_key: PathBuf,
@@ -76,6 +72,7 @@ pub async fn watch_files(
     clock: Arc<dyn Clock>,
     soft: CancellationToken,
 ) {
+    let mut pause = EVERY;
     loop {
         let old = secrets.borrow().clone();
         let (paths, key) = (identities.clone(), store_key.clone());
@@ -85,15 +82,16 @@ pub async fn watch_files(
             (next, faults, changed)
         });
         if let Ok((next, faults, changed)) = read.await {
+            pause = if faults.is_empty() { EVERY } else { AFTER_A_FAULT };
             board.secrets.send_modify(|report| note(report, &next, faults, clock.as_ref()));
             if changed {
-                tracing::info!("the secret files were read anew");
+                tracing::info!("the secret files have changed");
                 secrets.send_replace(next);
             }
         }
         tokio::select! {
             () = soft.cancelled() => return,
-            () = sleep(EVERY) => {}
+            () = sleep(pause) => {}
         }
     }
 }
@@ -107,7 +105,12 @@ fn note(report: &mut SecretsReport, now: &Secrets, faults: Vec<(String, String)>
         let known = earlier.iter().find(|old| old.path == path && old.fault == fault);
         if known.is_none() {
             report.failures += 1;
-            tracing::warn!(path, fault, "a secret file cannot be used; the content read before stays in use");
+            tracing::warn!(
+                path,
+                fault,
+                next_step = "mend the file: it is read again every second",
+                "a secret file cannot be used"
+            );
         }
         let since = known.map_or_else(|| clock.now(), |old| old.since);
         report.faults.push(SecretFileFault { path, fault, since });
@@ -118,26 +121,32 @@ fn note(report: &mut SecretsReport, now: &Secrets, faults: Vec<(String, String)>
 mod tests {
     use super::*;
     use sops_tools::clock::System;
+    use sops_tools::custody::Identities;
     use sops_tools::files;
 
     #[test]
-    fn a_bad_change_keeps_the_old_secret_and_is_named() {
+    fn a_file_that_cannot_be_read_is_named_and_a_mended_one_counts_again() {
         let folder = tempfile::tempdir().unwrap();
         let (identity, key) = (folder.path().join("a.agekey"), folder.path().join("store.key"));
-        let first = Identities::generate();
-        files::create_new(&identity, &first.to_file_text(System.now()), 0o600).unwrap();
+        let (paths, first) = (std::slice::from_ref(&identity), Identities::generate().to_file_text(System.now()));
+        files::create_new(&identity, &first, 0o600).unwrap();
         files::create_new(&key, &StoreKeys::generate(&System).to_file_text(), 0o600).unwrap();
-        let (read, faults) = Secrets::default().reread(std::slice::from_ref(&identity), &key);
+        let (read, faults) = Secrets::default().reread(paths, &key);
         assert_eq!(faults, []);
-        let (again, _) = read.reread(std::slice::from_ref(&identity), &key);
+        let (again, _) = read.reread(paths, &key);
         assert!(again.same(&read), "unchanged files are no change");
         files::replace(&identity, b"rubbish", 0o600).unwrap();
-        let (kept, faults) = read.reread(std::slice::from_ref(&identity), &key);
-        assert!(kept.same(&read));
-        assert_eq!(faults.len(), 1);
-        assert!(!faults[0].1.contains("rubbish"), "{faults:?}");
+        files::replace(&key, b"rubbish", 0o600).unwrap();
+        let (bad, faults) = read.reread(paths, &key);
+        assert!(bad.identities.is_none(), "none is kept in memory");
+        assert!(bad.store_keys.is_some(), "the old one is kept");
+        assert_eq!(faults.len(), 2);
+        assert!(faults.iter().all(|(_, fault)| !fault.contains("rubbish")), "{faults:?}");
+        files::replace(&identity, &first, 0o600).unwrap();
+        let (mended, _) = bad.reread(paths, &key);
+        assert_eq!(mended.identities, read.identities);
         files::replace(&identity, &Identities::generate().to_file_text(System.now()), 0o600).unwrap();
-        let (changed, _) = read.reread(&[identity], &key);
-        assert!(!changed.same(&read));
+        let (changed, _) = mended.reread(paths, &key);
+        assert_ne!(changed.identities, read.identities);
     }
 }
