@@ -6,6 +6,7 @@ use std::time::Duration;
 use harness::server::{Plan, Product, Storage};
 use harness::site::Site;
 use serde_json::{Value, json};
+use sops_tools::files;
 
 use crate::stock::{Stock, shares};
 
@@ -28,7 +29,7 @@ async fn an_identity_file_that_breaks_is_named_and_opens_again_once_mended() {
 
     let file = site.folder().join("keys/unseal/unseal.agekey");
     let good = std::fs::read(&file).expect("the identity");
-    std::fs::write(&file, "rubbish").expect("a broken identity");
+    files::replace(&file, b"rubbish", 0o600).expect("a broken identity");
     let broken = daemon.until(LIMIT, "the fault to be named", |status| status["secretFiles"] != json!([])).await;
     let fault = &broken["secretFiles"][0];
     assert!(fault["path"].as_str().is_some_and(|path| path.ends_with("unseal.agekey")), "{broken}");
@@ -40,7 +41,7 @@ async fn an_identity_file_that_breaks_is_named_and_opens_again_once_mended() {
     let closed =
         daemon.until(LIMIT, "the Vault to stay closed", |status| node(status)["state"] == "shares-missing").await;
     assert!(node(&closed)["message"].as_str().is_some_and(|why| why.contains("no age identity")), "{closed}");
-    std::fs::write(&file, good).expect("the mended identity");
+    files::replace(&file, &good, 0o600).expect("the mended identity");
     daemon.until(LIMIT, "the Vault to be open again", |status| node(status)["state"] == "open-active").await;
 }
 
@@ -53,7 +54,8 @@ async fn one_broken_identity_of_several_stands_in_nobodys_way() {
     let daemon = site.daemon().await;
     daemon.until(LIMIT, "the Vault to be open", |status| node(status)["state"] == "open-active").await;
 
-    std::fs::write(site.folder().join("keys/unseal/other.agekey"), "rubbish").expect("a broken identity beside");
+    files::create_new(&site.folder().join("keys/unseal/other.agekey"), b"rubbish", 0o600)
+        .expect("a broken identity beside");
     let broken = daemon.until(LIMIT, "the fault to be named", |status| status["secretFiles"] != json!([])).await;
     assert_eq!(broken["ready"], true, "{broken}");
     server.kill();

@@ -89,8 +89,14 @@ fn points(record: &Record, sides: &[Side]) -> Vec<Point> {
     points
 }
 
+/// Which call of this name a trial waits for. How often a question is asked until its answer changes is chance, also with others
+/// in between: where the last one of the record does not come twice, the one before it is taken.
+fn turn_of(name: &str, recorded: usize, attempt: usize) -> usize {
+    if name.starts_with("GET ") { recorded.saturating_sub(attempt / 2) } else { recorded }
+}
+
 async fn trial(weed: &Weed, order: Order, kind: Kind, point: &Point) -> Vec<String> {
-    for _ in 0..TRIES {
+    for attempt in 0..TRIES {
         let mut bed = Bed::new(weed, kind).await;
         bed.prepare(order).await;
         let assassin = Assassin::default();
@@ -101,7 +107,7 @@ async fn trial(weed: &Weed, order: Order, kind: Kind, point: &Point) -> Vec<Stri
         };
         let side = match &point.at {
             At::Vault(name, turn) => {
-                bed.vault.trap(Trap::nth(name, *turn, point.moment, deed));
+                bed.vault.trap(Trap::nth(name, turn_of(name, *turn, attempt), point.moment, deed));
                 Side::Vault
             }
             At::Store(number) => {
