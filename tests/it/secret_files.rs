@@ -1,5 +1,4 @@
 //! Secret files that change under a running daemon.
-#![expect(clippy::expect_used, reason = "a scenario that cannot be set up has failed")]
 
 use std::time::Duration;
 
