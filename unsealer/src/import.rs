@@ -11,7 +11,7 @@ use sops_tools::report::{ExitStatus, Failure};
 use sops_tools::secret::{Share, Token};
 
 use crate::init::prove::{self, Proof};
-use crate::opener;
+use crate::opener::{self, Custody};
 use crate::session::{Session, host, not_stored};
 use crate::shamir::{self, Consistency};
 use crate::store::names::MarkKind;
@@ -83,8 +83,10 @@ pub async fn import(
     let writer = session.writer(store, clock, entropy);
     let refused = |error: &publish::PublishError, what| not_stored(session.name.as_str(), what, error);
     let view = session.look(store).await?;
-    let before = stored_before(session, &view, &options.shares);
-    may_import(&view, before).map_err(|refusal| refused(&refusal.into(), "generation"))?;
+    let keyring = session.keyring();
+    let before = stored_before(&keyring, &view, &options.shares);
+    let begun = before.is_some() || cut_short(&keyring, &view, &options.shares);
+    may_import(&view, begun).map_err(|refusal| refused(&refusal.into(), "generation"))?;
     let number = before.map(|before| before.generation.0).or(view.next_generation);
     let number = number.ok_or(publish::Refusal::NumbersUsedUp);
     let generation = Generation(number.map_err(|refusal| refused(&refusal.into(), "generation"))?);
@@ -188,20 +190,30 @@ async fn split_of(node: &dyn Node, options: &Options) -> Result<SealStatus, Fail
 
 /// An import that was cut off: exactly these shares stand there. Without its manifest it is not authentic yet, but who knows the
 /// shares made it.
-fn stored_before<'v>(session: &Session, view: &'v StoreView, shares: &[Share]) -> Option<&'v Candidate> {
-    let keyring = session.keyring();
+fn stored_before<'v>(keyring: &dyn Custody, view: &'v StoreView, shares: &[Share]) -> Option<&'v Candidate> {
     let same = |candidate: &&Candidate| {
-        let found = opener::open_candidate(candidate, &keyring).shares;
+        let found = opener::open_candidate(candidate, keyring).shares;
         found.len() == shares.len() && shares.iter().all(|share| found.iter().any(|one| one.same_as(share)))
     };
     let live = |candidate: &&Candidate| !matches!(candidate.standing, Standing::Abandoned | Standing::Retired);
     view.candidates.iter().filter(live).find(same)
 }
 
-/// As every writer, but a first import that was cut off leaves one bundle that nothing authentic names yet.
-fn may_import(view: &StoreView, before: Option<&Candidate>) -> Result<(), publish::Refusal> {
+/// A first import of split custody that was cut off before its manifest: nothing but bundles stands there, at least one opens,
+/// and those that open hold none but the given shares. Its number is lost: what it sealed to others cannot be compared.
+fn cut_short(keyring: &dyn Custody, view: &StoreView, shares: &[Share]) -> bool {
+    let bundles = || view.candidates.iter().flat_map(|one| one.bundles.iter().map(|bundle| (one.generation, bundle)));
+    // A record that is not authentic is of another store key, whatever shares stand beside it.
+    let bundles_alone = view.findings.iter().all(|finding| bundles().any(|(_, bundle)| bundle.path == finding.path));
+    let mut opened = bundles().filter_map(|(generation, bundle)| keyring.open(generation, bundle).ok()).peekable();
+    let given = |found: &Share| shares.iter().any(|share| share.same_as(found));
+    bundles_alone && opened.peek().is_some() && opened.all(|found| !found.is_empty() && found.iter().all(given))
+}
+
+/// As every writer, but a first import that was cut off leaves bundles that nothing authentic names yet.
+fn may_import(view: &StoreView, begun: bool) -> Result<(), publish::Refusal> {
     match publish::may_begin(view) {
-        Err(publish::Refusal::OtherStoreKey) if before.is_some() && !view.rolled_back => Ok(()),
+        Err(publish::Refusal::OtherStoreKey) if begun && !view.rolled_back => Ok(()),
         other => other,
     }
 }
@@ -296,7 +308,82 @@ fn first_node(session: &Session) -> Result<&dyn Node, Failure> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use restore::objects::memory::{Fault, MemoryStore, Operation};
+    use sops_tools::clock::{Fixed, System};
+    use sops_tools::custody::Identities;
+
     use super::*;
+    use crate::opener::Keyring;
+    use crate::store::contents::Contents;
+    use crate::store::custodians::{self, Custodian, Portion};
+    use crate::store::load::load;
+    use crate::store::names::CustodianName;
+    use crate::store::testing::{keys, share, time, vault};
+    use crate::store::view::derive;
+
+    async fn seen(store: &MemoryStore) -> StoreView {
+        let nothing = Contents::default();
+        let contents = load(store, &vault(), &keys(1), &nothing, None).await.unwrap_or_default();
+        derive(&vault(), &contents, &keys(1), &nothing)
+    }
+
+    #[tokio::test]
+    async fn a_first_import_of_split_custody_that_was_cut_off_takes_the_next_number() {
+        let ours = Arc::new(Identities::generate());
+        let keyring = Keyring { vault: vault(), identities: Arc::clone(&ours) };
+        let custodian = |of: &str, count, recipients| Custodian {
+            name: CustodianName::new(of).unwrap_or_else(|fault| unreachable!("{fault}")),
+            recipients,
+            portion: Portion::Count(count),
+            own_store: false,
+        };
+        let others = Identities::generate().to_recipients();
+        let custody =
+            custodians::Custody::split(vec![custodian("audit", 1, others), custodian("ops", 2, ours.to_recipients())]);
+        let shares: Vec<Share> = [1, 2, 3].into_iter().map(|number| share(number, 1)).collect();
+        let staging = |generation| Staging {
+            generation: Generation(generation),
+            seal: Seal(1),
+            shares: &shares,
+            total: 3,
+            threshold: 3,
+            custody: &custody,
+            created: time(1),
+        };
+        let (vault, clock) = (vault(), Fixed(time(5)));
+        for stored in [1, 2] {
+            let store = MemoryStore::new();
+            store.inject(Operation::Create, std::iter::repeat_n(Fault::None, stored).chain([Fault::Denied]));
+            let (ours_to_sign, strangers) = (keys(1), keys(2));
+            let writer = Writer::new(&store, &vault, &ours_to_sign, &clock, &System);
+            assert!(writer.stage(&staging(1), &ours).await.is_err(), "cut off after {stored} bundles");
+            let view = seen(&store).await;
+            assert!(stored_before(&keyring, &view, &shares).is_none());
+            assert!(cut_short(&keyring, &view, &shares), "{stored} bundles: {:?}", view.findings);
+            assert_eq!(may_import(&view, true), Ok(()));
+            assert_eq!(view.next_generation, Some(2));
+
+            let mut of_another: Vec<Share> = [1, 2, 3].into_iter().map(|number| share(number, 7)).collect();
+            assert!(!cut_short(&keyring, &view, &of_another), "other shares stand there");
+            of_another.push(Share::copy_from(shares[0].expose()));
+            assert!(!cut_short(&keyring, &view, &of_another), "some of them were not given");
+            let nobody = Keyring { vault: vault.clone(), identities: Arc::new(Identities::generate()) };
+            assert!(!cut_short(&nobody, &view, &shares), "nothing that stands there is known to be ours");
+
+            assert!(writer.stage(&staging(2), &ours).await.is_ok());
+            assert_eq!(seen(&store).await.current, Some(Generation(2)));
+
+            let theirs = MemoryStore::new();
+            let stranger = Writer::new(&theirs, &vault, &strangers, &clock, &System);
+            assert!(stranger.stage(&staging(1), &ours).await.is_ok());
+            let view = seen(&theirs).await;
+            assert!(!cut_short(&keyring, &view, &shares), "a manifest of another store key stands there");
+            assert_eq!(may_import(&view, false), Err(publish::Refusal::OtherStoreKey));
+        }
+        assert_eq!(may_import(&seen(&MemoryStore::new()).await, false), Ok(()));
+    }
 
     fn class(consistency: &Consistency) -> Result<bool, &'static str> {
         fit_together(consistency, 4, 3).map(|subset| matches!(subset, Subset::All)).map_err(|failure| {

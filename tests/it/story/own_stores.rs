@@ -248,6 +248,42 @@ async fn an_init_killed_between_two_stores_is_finished_by_the_next() {
     killed_at_write(1, Moment::BeforeAnswering).await;
 }
 
+/// Kills the first import at the n-th write into custodian b's bucket, and runs it again.
+async fn import_killed_at_write(number: usize, moment: Moment) {
+    let weed = Weed::start().await;
+    let (mut server, mut site) = fresh(Product::Vault, Storage::File).await;
+    let keys = server.api().init(5, 3).await;
+    let proxy = Arc::new(Proxy::to(weed.port()).await);
+    split(&mut site, &proxy.address());
+    let shares = site.folder().write("shares.txt", keys.shares.join("\n")).display().to_string();
+    let import = ["import", "--shares-file", &shares, "--output", "json"];
+    let assassin = Assassin::default();
+    let hand = assassin.clone();
+    proxy.trap(Trap::nth("PUT /unseal/custodian-b/vaults", number, moment, move || {
+        hand.strike();
+        Action::Reset
+    }));
+    let mut running = site.launch(&import);
+    assassin.aim(running.process());
+    let output = running.output(LIMIT).await;
+    assert_ne!(output.status, 0, "write {number}: {}", output.text());
+    assert!(proxy.sprung(), "write {number} never came: {}", output.text());
+    let again = site.command(&import).await;
+    assert_eq!(again.status, 0, "write {number}: {}", again.text());
+    assert_eq!(again.json()["generation"], 2, "{}", again.text());
+    server.kill();
+    server.start_again().await;
+    site.command(&["unseal"]).await.assert_status(0);
+}
+
+#[tokio::test]
+async fn a_first_import_killed_between_two_stores_takes_the_next_number() {
+    // The bundle, which stands there or not when nothing is authentic yet; and the manifest, when the common store has it.
+    import_killed_at_write(0, Moment::BeforeForwarding).await;
+    import_killed_at_write(0, Moment::BeforeAnswering).await;
+    import_killed_at_write(1, Moment::BeforeForwarding).await;
+}
+
 #[tokio::test]
 async fn a_store_that_goes_away_after_the_shares_were_made_is_waited_for() {
     let weed = Weed::start().await;

@@ -94,14 +94,18 @@ impl Writer<'_> {
         parcel: &Parcel,
         identities: &Identities,
     ) -> Result<Staged, PublishError> {
-        let mut entries = Vec::new();
-        let mut opened = Vec::new();
         let dealt = staging.custody.deal(staging.shares, staging.total);
-        for ((custodian, shares), (_, sealed)) in dealt.into_iter().zip(&parcel.bundles) {
-            let (entry, bundle) = self.stage_bundle(staging, custodian, &shares, sealed, identities).await?;
-            entries.push(entry);
-            opened.extend(bundle);
+        let mut parts: Vec<_> = dealt.into_iter().zip(&parcel.bundles).enumerate().collect();
+        // Those that open here first: who is cut off before the manifest knows by them whose the rest are.
+        let ours = identities.to_recipients();
+        parts.sort_by_key(|(_, ((custodian, _), _))| !ours.iter().any(|one| custodian.recipients.contains(one)));
+        let mut staged = Vec::new();
+        for (place, ((custodian, shares), (_, sealed))) in parts {
+            staged.push((place, self.stage_bundle(staging, custodian, &shares, sealed, identities).await?));
         }
+        staged.sort_by_key(|(place, _)| *place);
+        let (entries, opened): (Vec<_>, Vec<_>) = staged.into_iter().map(|(_, one)| one).unzip();
+        let opened = opened.into_iter().flatten().collect();
         let manifest = self.stage_manifest(staging, entries).await?;
         Ok(Staged { manifest, opened })
     }
