@@ -285,6 +285,37 @@ async fn a_first_import_killed_between_two_stores_takes_the_next_number() {
 }
 
 #[tokio::test]
+async fn a_lost_common_store_is_filled_from_the_cache_and_the_custodians_stores() {
+    let weed = Weed::start().await;
+    let (_server, mut site) = fresh(Product::Vault, Storage::File).await;
+    split(&mut site, &weed.endpoint());
+    site.init("main").await.assert_status(0);
+    let daemon = site.daemon().await;
+    assert_eq!(daemon.stop().await, Some(0));
+    let lost = || std::fs::remove_dir_all(site.folder().join("store/vaults")).expect("objects in the common store");
+    let copy = ["store", "copy", "--from", "cache", "--to", "settings", "--output", "json"];
+
+    lost();
+    let first = site.command(&copy).await;
+    first.assert_status(0);
+    complete(&site, &weed).await;
+
+    // Nothing is left to copy, and still records are missing.
+    for record in records(&objects(&site.folder().join("store"))) {
+        std::fs::remove_file(site.folder().join("store").join(record)).expect("a record");
+    }
+    let planned = site.command(&[&copy[..], &["--dry-run"]].concat()).await;
+    let second = site.command(&copy).await;
+    second.assert_status(0);
+    let levelled = second.json()["vaults"][0]["levelled"].clone();
+    assert_eq!(planned.json()["vaults"][0]["levelled"], levelled);
+    assert!(levelled.as_u64().is_some_and(|count| count > 0), "{}", second.text());
+    complete(&site, &weed).await;
+    let third = site.command(&copy).await;
+    assert_eq!(third.json()["vaults"][0]["levelled"], 0, "{}", third.text());
+}
+
+#[tokio::test]
 async fn a_store_that_goes_away_after_the_shares_were_made_is_waited_for() {
     let weed = Weed::start().await;
     let (_server, mut site) = fresh(Product::Vault, Storage::File).await;

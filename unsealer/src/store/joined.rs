@@ -18,7 +18,7 @@ use restore::objects::{
 use sops_tools::custody::StoreKeys;
 
 use super::contents::Contents;
-use super::copy;
+use super::copy::{self, CopyPlan};
 use super::load::load;
 use super::names::{CustodianName, Name, VaultName};
 
@@ -239,28 +239,68 @@ async fn create_and_read_back(
     Err(ObjectError::new(ErrorKind::Corrupt, "create", path.as_str(), detail))
 }
 
+/// Records that one store lacks and another has.
+struct Lack<'a> {
+    store: &'a dyn WriteObjects,
+    own: Option<&'a Own<dyn WriteObjects>>,
+    plan: CopyPlan,
+}
+
+impl Lack<'_> {
+    fn named(&self, error: ObjectError) -> ObjectError {
+        match self.own {
+            Some(own) => own.named(error),
+            None => error,
+        }
+    }
+}
+
 impl Joined<dyn WriteObjects> {
-    /// Puts records that the common store has and a custodian's lacks there: a command was cut off between two stores, or a
-    /// custodian got a store later. Gives how many were written. Safe to repeat.
+    /// Puts records that any store has and another lacks there: a command was cut off between two stores, a custodian got a store
+    /// later, or a store was lost, the common one among them. Gives how many were written. Safe to repeat.
     ///
     /// # Errors
     /// The first store that could not be asked or did not take a record.
     pub async fn level(&self, vault: &VaultName, keys: &StoreKeys) -> Result<usize, ObjectError> {
-        let nothing = Contents::default();
-        let from = load(&*self.common, vault, keys, &nothing, None).await?;
         let mut written = 0;
+        for lack in self.lacks(vault, keys).await? {
+            let store = lack.own.map_or("common", |own| own.custodian.as_str());
+            for path in &lack.plan.conflicts {
+                tracing::warn!(path, store, "something else stands there in this store");
+            }
+            let taken = copy::apply(&lack.plan, lack.store).await.map_err(|error| lack.named(error))?;
+            written += lack.plan.steps.len() - taken.len();
+        }
+        Ok(written)
+    }
+
+    /// How many records [`level`](Self::level) would write.
+    ///
+    /// # Errors
+    /// The first store that could not be asked.
+    pub async fn count_lacks(&self, vault: &VaultName, keys: &StoreKeys) -> Result<usize, ObjectError> {
+        Ok(self.lacks(vault, keys).await?.iter().map(|lack| lack.plan.steps.len()).sum())
+    }
+
+    async fn lacks(&self, vault: &VaultName, keys: &StoreKeys) -> Result<Vec<Lack<'_>>, ObjectError> {
+        let nothing = Contents::default();
+        // Each by itself: read as one, what another store has would hide what this one lacks, or holds damaged.
+        let mut stores = vec![(&*self.common, None, load(&*self.common, vault, keys, &nothing, None).await?)];
         for own in &self.own {
             let store = own.open()?;
             let there = load(store, vault, keys, &nothing, None).await.map_err(|error| own.named(error))?;
-            let mut plan = copy::plan(vault, &from, &there, keys);
-            plan.steps.retain(|step| self.home(&step.path) == Home::Everywhere);
-            for path in &plan.conflicts {
-                tracing::warn!(path, custodian = own.custodian.as_str(), "something else stands there in its store");
-            }
-            copy::apply(&plan, store).await.map_err(|error| own.named(error))?;
-            written += plan.steps.len();
+            stores.push((store, Some(own), there));
         }
-        Ok(written)
+        let objects = stores.iter().flat_map(|(.., there)| there.objects.iter().cloned()).collect();
+        let all = Contents { objects, ..Contents::default() };
+        let everywhere = |path: &str| self.home(path) == Home::Everywhere;
+        let lacks = stores.into_iter().map(|(store, own, there)| {
+            let mut plan = copy::plan(vault, &all, &there, keys);
+            plan.steps.retain(|step| everywhere(&step.path));
+            plan.conflicts.retain(|path| everywhere(path));
+            Lack { store, own, plan }
+        });
+        Ok(lacks.collect())
     }
 }
 

@@ -11,7 +11,7 @@ use sops_tools::report::{ExitStatus, Failure};
 use super::CopyOrder;
 use crate::commands::{Setup, chosen_vaults, refused};
 use crate::error;
-use crate::session::stores::store_faults;
+use crate::session::stores::{Stores, store_faults};
 use crate::session::{Session, partly_unread};
 use crate::store::contents::Contents;
 use crate::store::copy::{CopyPlan, apply, plan};
@@ -26,6 +26,15 @@ enum End {
     Folder(PathBuf),
 }
 
+/// What was copied of one Vault, or would be.
+struct Done {
+    plan: CopyPlan,
+    /// Paths that turned out to be taken.
+    taken: Vec<String>,
+    /// Records that one store of the settings lacked and another had; none where TO is one store.
+    levelled: Option<usize>,
+}
+
 pub(super) async fn run(setup: &Setup, order: &CopyOrder) -> Result<ExitStatus, Failure> {
     let (from, to) = ends(order)?;
     let loaded = setup.load()?;
@@ -34,10 +43,10 @@ pub(super) async fn run(setup: &Setup, order: &CopyOrder) -> Result<ExitStatus, 
     let mut conflicts = Vec::new();
     for vault in chosen_vaults(&loaded, order.vault.as_deref())? {
         let session = Session::open(loaded.settings.clone(), Some(vault.name.as_str()))?;
-        let (plan, taken) = one(&session, &from, &to, order.dry_run).await?;
-        conflicts.extend(plan.conflicts.iter().cloned().chain(taken));
-        lines.push_str(&text(session.name.as_str(), &plan, order.dry_run));
-        values.push(value(session.name.as_str(), &plan));
+        let done = one(&session, &from, &to, order.dry_run).await?;
+        lines.push_str(&text(session.name.as_str(), &done, order.dry_run));
+        values.push(value(session.name.as_str(), &done));
+        conflicts.extend(done.plan.conflicts.into_iter().chain(done.taken));
     }
     let judgement = (!conflicts.is_empty()).then(|| {
         let problem = "some names are taken in TO by other content; nothing was overwritten";
@@ -83,7 +92,7 @@ fn end(text: &str) -> Result<End, Failure> {
     }
 }
 
-async fn one(session: &Session, from: &End, to: &End, dry_run: bool) -> Result<(CopyPlan, Vec<String>), Failure> {
+async fn one(session: &Session, from: &End, to: &End, dry_run: bool) -> Result<Done, Failure> {
     let source = match from {
         End::Cache if session.settings.cache_dir.is_none() => {
             return Err(error::setting_needed("cacheDir", "there is no cache to copy from"));
@@ -105,14 +114,24 @@ async fn one(session: &Session, from: &End, to: &End, dry_run: bool) -> Result<(
     };
     let there = read(session, &*target).await?;
     let plan = plan(&session.name, &source, &there, &session.keys);
-    if dry_run || plan.steps.is_empty() {
-        return Ok((plan, Vec::new()));
+    // Read as one, a store that was lost looks complete: what another of them has is there already.
+    let stores = if *to == End::Settings { Stores::of(&session.settings).joined_writer()? } else { None };
+    let levelled = match &stores {
+        Some(stores) => Some(stores.count_lacks(&session.name, &session.keys).await?),
+        None => None,
+    };
+    if dry_run || (plan.steps.is_empty() && levelled.unwrap_or_default() == 0) {
+        return Ok(Done { plan, taken: Vec::new(), levelled });
     }
     if target.probe().await? == ProbeVerdict::ConditionsIgnored {
         return Err(refused(session.name.as_str(), Refusal::ConditionsIgnored));
     }
     let taken = apply(&plan, &*target).await?;
-    Ok((plan, taken))
+    let levelled = match &stores {
+        Some(stores) => Some(stores.level(&session.name, &session.keys).await?),
+        None => None,
+    };
+    Ok(Done { plan, taken, levelled })
 }
 
 async fn read(session: &Session, store: &dyn ReadObjects) -> Result<Contents, Failure> {
@@ -129,12 +148,17 @@ async fn read(session: &Session, store: &dyn ReadObjects) -> Result<Contents, Fa
     Ok(contents)
 }
 
-fn text(name: &str, plan: &CopyPlan, dry_run: bool) -> String {
+fn text(name: &str, done: &Done, dry_run: bool) -> String {
+    let plan = &done.plan;
     let verb = if dry_run { "would copy" } else { "copied" };
     let steps: Vec<String> =
         plan.steps.iter().map(|step| format!("  {}  {} bytes\n", step.path, step.size())).collect();
+    let levelled = match done.levelled {
+        Some(count) if count > 0 => format!("{name}: {verb} {count} records between the stores of the settings\n"),
+        _ => String::new(),
+    };
     format!(
-        "{name}: {verb} {}, there already {}, not authentic or not readable {}\n{}",
+        "{name}: {verb} {}, there already {}, not authentic or not readable {}\n{}{levelled}",
         plan.steps.len(),
         plan.present,
         plan.left_out.len(),
@@ -142,9 +166,9 @@ fn text(name: &str, plan: &CopyPlan, dry_run: bool) -> String {
     )
 }
 
-fn value(name: &str, plan: &CopyPlan) -> Value {
+fn value(name: &str, Done { plan, levelled, .. }: &Done) -> Value {
     let steps: Vec<Value> = plan.steps.iter().map(|step| json!({"path": step.path, "bytes": step.size()})).collect();
-    json!({"name": name, "copied": steps, "present": plan.present, "leftOut": plan.left_out})
+    json!({"name": name, "copied": steps, "present": plan.present, "leftOut": plan.left_out, "levelled": levelled})
 }
 
 #[cfg(test)]

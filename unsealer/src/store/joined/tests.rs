@@ -254,3 +254,33 @@ fn of_several_stores_the_weakest_protection_and_the_worst_clock_are_told() {
     assert_eq!(weaker(about(untold(), 60), about(Switch::On, 5)), about(untold(), 60));
     assert_eq!(weaker(About::default(), about(Switch::On, 5)), about(Switch::On, 5));
 }
+
+#[tokio::test]
+async fn records_that_any_store_lost_are_put_back_from_the_others_and_no_bundle_moves() {
+    let site = initialised().await;
+    let (common, audit) = (site.common.contents(), site.audit.contents());
+    let level = async || site.joined().level(&vault(), &site.keys).await;
+    for path in common.keys() {
+        site.common.remove(path);
+    }
+    assert_eq!(site.joined().count_lacks(&vault(), &site.keys).await, Ok(4));
+    assert_eq!(level().await, Ok(4), "intent, manifest, mark, close");
+    let mut records = common.clone();
+    records.remove(OPS);
+    assert_eq!(site.common.contents(), records, "a bundle of audit has no place there");
+    site.common.put(OPS, common[OPS].clone());
+
+    // Each has what the other lost.
+    let mark = |of: &BTreeMap<String, Vec<u8>>| of.keys().find(|path| path.contains("proven.")).cloned();
+    site.common.remove(&mark(&common).unwrap_or_default());
+    site.audit.remove("vaults/vault/intents/1.json");
+    assert_eq!(level().await, Ok(2));
+    assert_eq!((site.common.contents(), site.audit.contents()), (common.clone(), audit));
+    assert_eq!(level().await, Ok(0));
+
+    // What stands there is never overwritten, and a damaged copy hides no good one.
+    site.common.put("vaults/vault/intents/1.json", "something else");
+    site.audit.remove(&mark(&common).unwrap_or_default());
+    assert_eq!(level().await, Ok(1));
+    assert_eq!(site.common.contents()["vaults/vault/intents/1.json"], b"something else");
+}
