@@ -11,7 +11,7 @@ use harness::site::Site;
 use harness::stub::{Stub, sealed_vault};
 use harness::weed::{ADMIN, READ_ONLY, Weed};
 use reqwest::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const LIMIT: Duration = Duration::from_mins(1);
 const TRACE: &str = "state/offline-key/main.json";
@@ -121,6 +121,23 @@ async fn a_bucket_without_versions_or_locks_is_named_and_a_key_that_may_not_ask_
     site.use_s3(&weed.endpoint(), "prod", READ_ONLY);
     let told = plain(&site, "store-protection").await;
     assert!(told.0 == "weak", "{told:?}");
+}
+
+#[tokio::test]
+async fn what_protects_a_custodians_store_is_not_told_of_the_common_one() {
+    let weed = Weed::start().await;
+    let mut site = Site::new().await.vault("main", ["http://127.0.0.1:1".to_owned()]);
+    std::fs::create_dir_all(site.folder().join("store")).expect("a common store that can be opened");
+    let common = site.settings["store"].clone();
+    site.use_s3(&weed.endpoint(), "prod", ADMIN);
+    let bucket = std::mem::replace(&mut site.settings["store"], common);
+    let recipients = site.settings["recipients"].clone();
+    site.settings["custodians"] = json!({
+        "a": {"recipients": recipients, "shares": 2},
+        "b": {"recipients": recipients, "shares": 1, "store": bucket},
+    });
+    is(&plain(&site, "store-protection").await, "weak", "main: custodians.b.store: versioning and object lock are off");
+    is(&plain(&site, "store-clock").await, "good", "main: custodians.b.store: its clock");
 }
 
 #[tokio::test]

@@ -156,7 +156,10 @@ impl<S: ReadObjects + ?Sized> ReadObjects for Joined<S> {
 
     /// The weakest answers of all stores: what protects one of them protects no other.
     async fn about(&self) -> About {
-        let own = join_all(self.own.iter().filter_map(|own| own.store.as_ref().ok()).map(|store| store.about()));
+        let own = join_all(self.own.iter().map(async |own| match own.open() {
+            Ok(store) => store.about().await,
+            Err(error) => untold(&error.to_string()),
+        }));
         let (common, own) = join(self.common.about(), own).await;
         own.into_iter().fold(common, weaker)
     }
@@ -207,13 +210,26 @@ impl WriteObjects for Joined<dyn WriteObjects> {
     }
 }
 
+fn untold(why: &str) -> About {
+    let switch = || Switch::NotTold(why.to_owned());
+    About { protection: Some(Protection { versioning: switch(), object_lock: switch() }), ..About::default() }
+}
+
 fn weaker(one: About, other: About) -> About {
     let protection = match (one.protection, other.protection) {
         (Some(one), Some(other)) => Some(Protection {
             versioning: weaker_switch(one.versioning, other.versioning),
             object_lock: weaker_switch(one.object_lock, other.object_lock),
         }),
-        (one, other) => one.or(other),
+        // What has no such thing keeps nothing: the others' answer is not its own.
+        (Some(told), None) | (None, Some(told)) => {
+            let nothing = || Switch::NotTold("one of the stores has no such thing".to_owned());
+            Some(Protection {
+                versioning: weaker_switch(told.versioning, nothing()),
+                object_lock: weaker_switch(told.object_lock, nothing()),
+            })
+        }
+        (None, None) => None,
     };
     let clocks = [one.clock_ahead, other.clock_ahead].into_iter().flatten();
     About { clock_ahead: clocks.max_by_key(|ahead| ahead.abs()), protection }

@@ -157,10 +157,12 @@ async fn store(session: &Session, probe: bool) -> Vec<Check> {
         }
     };
     checks.push(host::copies(session));
-    if let Ok(store) = session.reader() {
-        let about = store.about().await;
-        checks.extend(remote::protection(name, &about));
-        checks.extend(remote::store_clock(name, &about));
+    // Each by itself: what protects one protects no other. One that cannot be opened is named by the check `store`.
+    for (key, location) in session.settings.stores() {
+        let Ok(store) = location.open_read_only() else { continue };
+        let (whose, about) = (format!("{name}: {key}"), store.about().await);
+        checks.extend(remote::protection(&whose, &about));
+        checks.extend(remote::store_clock(&whose, &about));
     }
     if probe {
         checks.push(probed(session).await);

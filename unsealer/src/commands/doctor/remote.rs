@@ -12,17 +12,17 @@ const CLOCKS_AGREE: SignedDuration = SignedDuration::from_secs(30);
 /// S3 refuses signatures that are 15 minutes off; some servers sooner.
 const CLOCKS_BREAK: SignedDuration = SignedDuration::from_mins(10);
 
-/// Versioning and object lock of the store's bucket; nothing for a store that has no such thing.
-pub(super) fn protection(vault: &str, about: &About) -> Option<Check> {
+/// Versioning and object lock of a store's bucket; nothing for a store that has no such thing.
+pub(super) fn protection(whose: &str, about: &About) -> Option<Check> {
     let name = "store-protection";
     let told = about.protection.as_ref()?;
-    let weak = |seen: &str, hint| Some(Check::other(name, CheckResult::Weak, format!("{vault}: {seen}"), hint));
+    let weak = |seen: &str, hint| Some(Check::other(name, CheckResult::Weak, format!("{whose}: {seen}"), hint));
     let switch_on =
         "switch it on for the bucket: what a stolen write or delete key replaces or deletes can then be brought back";
     match (&told.versioning, &told.object_lock) {
         (Switch::Off, Switch::On | Switch::Off) => weak("versioning and object lock are off", switch_on),
         (Switch::On, Switch::Off) => weak("versioning is on and object lock is off", switch_on),
-        (Switch::On, Switch::On) => Some(Check::good(name, format!("{vault}: versioning and object lock are on"))),
+        (Switch::On, Switch::On) => Some(Check::good(name, format!("{whose}: versioning and object lock are on"))),
         (Switch::NotTold(why), _) | (_, Switch::NotTold(why)) => weak(
             &format!("whether versioning and object lock are on was not told: {why}"),
             "look with the bucket owner's key; reading these settings takes a right that `run` does not need",
@@ -30,9 +30,9 @@ pub(super) fn protection(vault: &str, about: &About) -> Option<Check> {
     }
 }
 
-/// The store's clock, where it tells one.
-pub(super) fn store_clock(vault: &str, about: &About) -> Option<Check> {
-    about.clock_ahead.map(|ahead| clock("store-clock", &format!("{vault}: the store"), ahead))
+/// A store's clock, where it tells one.
+pub(super) fn store_clock(whose: &str, about: &About) -> Option<Check> {
+    about.clock_ahead.map(|ahead| clock("store-clock", whose, ahead))
 }
 
 /// A server's clock. One that does not answer is named by another check.

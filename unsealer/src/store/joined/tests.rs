@@ -252,7 +252,27 @@ fn of_several_stores_the_weakest_protection_and_the_worst_clock_are_told() {
     assert_eq!(weaker(about(Switch::On, 5), about(Switch::Off, -60)), about(Switch::Off, -60));
     assert_eq!(weaker(about(Switch::Off, 5), about(Switch::On, 5)), about(Switch::Off, 5));
     assert_eq!(weaker(about(untold(), 60), about(Switch::On, 5)), about(untold(), 60));
-    assert_eq!(weaker(About::default(), about(Switch::On, 5)), about(Switch::On, 5));
+    for (one, other) in [(About::default(), about(Switch::On, 5)), (about(Switch::On, 5), About::default())] {
+        let protection = weaker(one, other).protection;
+        let told = protection.map(|told| [told.versioning, told.object_lock]).into_iter().flatten();
+        assert!(told.inspect(|switch| assert_ne!(*switch, Switch::On, "one store has none")).count() == 2);
+    }
+    assert_eq!(
+        weaker(About::default(), about(Switch::Off, 5)).protection.map(|told| told.versioning),
+        Some(Switch::Off)
+    );
+    assert_eq!(weaker(About::default(), About::default()), About::default());
+}
+
+#[tokio::test]
+async fn a_store_that_cannot_be_opened_protects_nothing() {
+    let common: Arc<dyn ReadObjects> = Arc::new(MemoryStore::new());
+    let store = Err(ObjectError::new(ErrorKind::Settings, "open", "file:///audit", "no such folder"));
+    let joined = Joined::new(common, vec![Own { custodian: name("audit"), store }], OnSilence::GoOn);
+    let Some(Protection { versioning: Switch::NotTold(why), .. }) = joined.about().await.protection else {
+        unreachable!("left out");
+    };
+    assert!(why.contains("custodian audit"), "{why}");
 }
 
 #[tokio::test]
