@@ -100,6 +100,13 @@ async fn complete(site: &Site, weed: &Weed) {
     }
 }
 
+/// Sealed copies of init on this host.
+fn sealed_copies(site: &Site) -> usize {
+    let entries = std::fs::read_dir(site.folder().join("state/main")).into_iter().flatten();
+    let names = entries.map(|entry| entry.expect("an entry of stateDir").file_name());
+    names.filter(|name| name.to_string_lossy().ends_with(".sealed.json")).count()
+}
+
 fn key_file(site: &Site, key: &str) -> String {
     site.folder().join(format!("keys/{key}.agekey")).display().to_string()
 }
@@ -233,6 +240,8 @@ async fn killed_at_write(number: usize, moment: Moment) {
     let again = site.command(&init).await;
     assert_eq!(again.status, 0, "write {number}: {}", again.text());
     complete(&site, &weed).await;
+    // All shares stand in the sealed copy under one key: it goes with the last step, also where that was cut off.
+    assert_eq!(sealed_copies(&site), 0, "write {number}");
     server.kill();
     server.start_again().await;
     site.command(&["unseal"]).await.assert_status(0);
@@ -313,6 +322,54 @@ async fn a_lost_common_store_is_filled_from_the_cache_and_the_custodians_stores(
     complete(&site, &weed).await;
     let third = site.command(&copy).await;
     assert_eq!(third.json()["vaults"][0]["levelled"], 0, "{}", third.text());
+}
+
+/// Shares that exist are dealt by their own numbers: custodians for fewer are refused, and no flag has to be said again.
+#[tokio::test]
+async fn what_a_sealed_copy_holds_is_dealt_whole_or_not_at_all() {
+    let weed = Weed::start().await;
+    let (mut server, mut site) = fresh(Product::Vault, Storage::File).await;
+    let proxy = Arc::new(Proxy::to(weed.port()).await);
+    split(&mut site, &proxy.address());
+    let five = site.settings["custodians"].clone();
+    site.settings["custodians"]["c"]["shares"] = json!([3, 6, 7]);
+    let assassin = Assassin::default();
+    let hand = assassin.clone();
+    // The second write is the bundle: the sealed copy stands and nothing else.
+    proxy.trap(Trap::nth("PUT /unseal/custodian-b/vaults", 1, Moment::BeforeForwarding, move || {
+        hand.strike();
+        Action::Reset
+    }));
+    let mut running = site.launch(&["init", "--shares", "7", "--threshold", "4", "--discard-root-token"]);
+    assassin.aim(running.process());
+    assert_ne!(running.output(LIMIT).await.status, 0);
+    assert_eq!(sealed_copies(&site), 1);
+
+    let seven = std::mem::replace(&mut site.settings["custodians"], five);
+    let wrong = site.command(&["init", "--discard-root-token"]).await;
+    wrong.assert_status(3);
+    assert!(wrong.text().contains("the sealed copy holds 7 shares"), "{}", wrong.text());
+    assert_eq!(sealed_copies(&site), 1);
+    site.settings["custodians"] = seven;
+    site.command(&["init", "--discard-root-token"]).await.assert_status(0);
+    assert_eq!(sealed_copies(&site), 0);
+    server.kill();
+    server.start_again().await;
+    identities(&mut site, &BOTH);
+    site.command(&["unseal"]).await.assert_status(0);
+}
+
+/// Without top-level recipients nobody is there for the root token, and it could never be made again on OpenBao.
+#[tokio::test]
+async fn a_root_token_that_nobody_could_open_is_refused_before_anything_is_sent() {
+    let weed = Weed::start().await;
+    let (server, mut site) = fresh(Product::Vault, Storage::Inmem).await;
+    split(&mut site, &weed.endpoint());
+    site.settings["recipients"] = json!({});
+    let file = site.folder().join("root.age").display().to_string();
+    let init = ["init", "--shares", "5", "--threshold", "3", "--root-token-to", &file];
+    refused(&site, &init, 3, "custody").await;
+    assert_eq!(server.api().health().await, 501);
 }
 
 #[tokio::test]

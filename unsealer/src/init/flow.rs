@@ -96,7 +96,7 @@ impl<'a> Init<'a> {
             Failure::new(ExitStatus::Usage, "state-dir", "init needs stateDir: its sealed copy must survive a crash")
                 .hint("set stateDir (or UNSEALER_STATE_DIR) to a folder that outlives this process's container")
         })?;
-        let custody = session.fitting_custody(options.threshold, options.shares, options.single_recipient)?;
+        let custody = session.custody()?;
         let records = LocalRecords::new(state_dir, session.name.as_str());
         Ok(Self { session, store, clock, entropy, options, records, custody })
     }
@@ -121,8 +121,8 @@ impl<'a> Init<'a> {
         let facts = Facts { vault, view: &view, nodes: &nodes, local: &local, copies: &copies };
         let step = decision::decide(&facts, &wish)?;
         let sends = matches!(step, Step::Begin { .. } | Step::SendUnder(_));
-        if sends && matches!(self.options.root_token, RootTokenWish::Unsaid) {
-            return Err(token::unsaid());
+        if sends {
+            self.check_before_sending()?;
         }
         let steps = self.steps(&step, &view);
         if self.options.dry_run {
@@ -132,6 +132,22 @@ impl<'a> Init<'a> {
         Ok(self.report(Some(generation), steps, fate))
     }
 
+    /// The custody must fit what is asked for, and a root token that is to be kept must find somebody to be sealed to. Shares
+    /// that exist already are checked against their own numbers instead.
+    fn check_before_sending(&self) -> Result<(), Failure> {
+        let Options { threshold, shares, single_recipient, root_token, .. } = self.options;
+        if matches!(root_token, RootTokenWish::Unsaid) {
+            return Err(token::unsaid());
+        }
+        self.session.fitting_custody(*threshold, *shares, *single_recipient)?;
+        if !matches!(root_token, RootTokenWish::Discard) && self.session.offline_recipients().is_empty() {
+            let problem = "nobody is set to whom the root token could be sealed: custodians get shares alone";
+            return Err(Failure::new(ExitStatus::Refused, "custody", problem)
+                .hint("set `recipients` beside `custodians`, or give --discard-root-token; nothing was changed"));
+        }
+        Ok(())
+    }
+
     async fn act(
         &self,
         step: Step,
@@ -139,7 +155,10 @@ impl<'a> Init<'a> {
         view: &StoreView,
     ) -> Result<(Generation, Option<Fate>), Failure> {
         match step {
-            Step::NothingToDo(generation) => Ok((generation, None)),
+            Step::NothingToDo(generation) => {
+                self.clear_records(view);
+                Ok((generation, None))
+            }
             Step::Begin { give_up } => {
                 self.give_up(&give_up).await?;
                 let intent = self.begin(view).await?;

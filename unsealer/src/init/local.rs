@@ -285,10 +285,23 @@ impl LocalRecords {
     /// # Errors
     /// The file system's.
     pub fn remove(&self, intent: u32) -> Result<(), FileError> {
-        for kind in ["sealed.json", "after.json", "sent", "begun.json"] {
+        for kind in ["sealed.json", "after.json", "sent", "begun.json", "done"] {
             absent_is_fine(files::remove(&self.file(intent, kind)))?;
         }
         Ok(())
+    }
+
+    /// Records that all is done but closing the intent: once it is closed nothing needs this host's records of it.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub fn note_done(&self, intent: u32) -> Result<(), FileError> {
+        files::replace(&self.file(intent, "done"), b"", OWNER_ONLY)
+    }
+
+    /// Whether [`note_done`](Self::note_done) was said of this intent.
+    pub fn is_done(&self, intent: u32) -> bool {
+        self.file(intent, "done").exists()
     }
 
     /// How many requests of `--after-init` were answered; 0 where none is recorded.

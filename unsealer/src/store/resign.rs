@@ -18,7 +18,7 @@ use super::custodians::Custody;
 use super::names::{CustodianName, Name, VaultName};
 use super::publish::{PublishError, Staging, Writer};
 use super::reading::{Reading, Stored};
-use super::records::{Record, SupersededRecord};
+use super::records::{Manifest, Record, SupersededRecord};
 use super::view::{Candidate, Generation, Seal, Standing, StoreView, conclude};
 
 /// Seal numbers tried for one generation before giving up: a stranger may occupy some.
@@ -124,7 +124,7 @@ fn plan_generation(
         plan.unmarked.extend(older.map(|(seal, _)| (generation, *seal, *newest)));
         return;
     }
-    let Some(opened) = open_whole(vault, candidate, identities) else {
+    let Some(opened) = open_whole(vault, reading, candidate, identities) else {
         plan.unopened.push(generation);
         return;
     };
@@ -155,10 +155,19 @@ struct Whole {
     shares: Vec<Share>,
 }
 
-/// All stored shares of a generation, from the newest seal of which the identities open every bundle.
-fn open_whole(vault: &VaultName, candidate: &Candidate, identities: &Identities) -> Option<Whole> {
+/// All stored shares of a generation, from the newest seal of which the identities open every bundle that its manifest names.
+fn open_whole(vault: &VaultName, reading: &Reading, candidate: &Candidate, identities: &Identities) -> Option<Whole> {
     let seals: BTreeSet<Seal> = candidate.bundles.iter().map(|bundle| bundle.seal).collect();
     seals.into_iter().rev().find_map(|seal| {
+        let all_here = |manifest: &Manifest| {
+            let here = |name: &str| candidate.bundles.iter().any(|one| one.seal == seal && one.custodian == name);
+            manifest.custodians.iter().all(|custodian| here(&custodian.name))
+        };
+        let mut manifests = reading.manifests().filter(|(of, which, ..)| (*of, *which) == (candidate.generation, seal));
+        // A custodian's bundle lies in a store that was not read.
+        if !manifests.all(|(_, _, manifest, _)| all_here(manifest)) {
+            return None;
+        }
         let mut numbers = BTreeSet::new();
         let mut shares = Vec::new();
         let mut split = None;

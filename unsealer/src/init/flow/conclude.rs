@@ -39,12 +39,26 @@ impl Init<'_> {
             recipients: &self.session.offline_recipients(),
         };
         let fate = task.run(shares.root_token.as_ref(), shares.sealed_root_token.as_deref()).await?;
+        // Cut off between the close and the removal, the next run knows by this that nothing needs the records.
+        if let Err(error) = self.records.note_done(intent) {
+            tracing::warn!(%error, "that the init is done could not be noted on this host");
+        }
         self.close(intent, "done").await?;
-        // All is done; what is left here is ciphertext of a closed intent.
+        self.remove_records(intent);
+        Ok((generation, Some(fate)))
+    }
+
+    /// Takes away what an init left here that was cut off after its last step. Copies of intents that were closed in another
+    /// way stay: they may hold a root token that nothing else holds.
+    pub(super) fn clear_records(&self, view: &StoreView) {
+        let closed = view.intents.iter().filter(|intent| intent.closed && self.records.is_done(intent.number));
+        closed.for_each(|intent| self.remove_records(intent.number));
+    }
+
+    fn remove_records(&self, intent: u32) {
         if let Err(error) = self.records.remove(intent) {
             tracing::warn!(%error, "this host's records of the init stay; they may be deleted");
         }
-        Ok((generation, Some(fate)))
     }
 
     /// The shares as the store gives them now. Where custody is split, the others' come from memory.

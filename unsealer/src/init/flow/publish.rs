@@ -28,6 +28,16 @@ impl Init<'_> {
 
     async fn publish_copy(&self, copy: &SealedCopy, view: &StoreView) -> Result<(Answer, Generation), Failure> {
         let answer = self.open_copy(copy)?;
+        // These numbers count, not those of this run's flags: a custody that leaves shares out would lose them.
+        self.session.fitting_custody(answer.threshold, count(&answer.shares), self.options.single_recipient).map_err(
+            |failure| {
+                failure.hint(format!(
+                    "the sealed copy holds {} shares, {} of them open Vault: set recipients and custodians as they were when it was made, then run this again; the copy is kept",
+                    answer.shares.len(),
+                    answer.threshold
+                ))
+            },
+        )?;
         let generation = Generation(copy.generation);
         // The same bytes again where the copy has them: a store that took its part before the cut takes no other.
         let kept = copy.parcel().filter(|parcel| parcel.fits(&self.staging(generation, &answer)));

@@ -2,6 +2,7 @@ use restore::objects::memory::{Fault, MemoryStore, Operation};
 use sops_tools::clock::{Fixed, System};
 
 use super::*;
+use crate::store::custodians::{Custodian, Portion};
 use crate::store::load::load;
 use crate::store::names::MarkKind;
 use crate::store::records::{HoldRecord, MarkRecord, ReleaseRecord};
@@ -150,6 +151,37 @@ async fn with_the_old_key_lost_generations_come_back_after_a_drill() {
     let view = site.view(&new).await;
     assert_eq!(view.undecided, [Generation(1), Generation(2)]);
     assert_eq!(view.holds, []);
+}
+
+#[tokio::test]
+async fn a_generation_with_shares_in_a_store_that_was_not_read_stays_as_it_is() {
+    let site = Site::new().await;
+    let (vault, keys, clock) = (vault(), keys(1), Fixed(time(20)));
+    let writer = Writer::new(&site.store, &vault, &keys, &clock, &System);
+    let shares: Vec<Share> = [1, 2, 3].into_iter().map(|number| share(number, 3)).collect();
+    let custodian = |name: &str, portion, own_store| Custodian {
+        name: CustodianName::new(name).unwrap(),
+        recipients: site.identities.to_recipients(),
+        portion: Portion::Numbers(portion),
+        own_store,
+    };
+    let custody = Custody::split(vec![custodian("here", [1, 2].into(), false), custodian("away", [3].into(), true)]);
+    let staging = Staging {
+        generation: Generation(3),
+        seal: Seal(1),
+        shares: &shares,
+        total: 3,
+        threshold: 2,
+        custody: &custody,
+        created: time(3),
+    };
+    writer.stage(&staging, &site.identities).await.unwrap();
+    let whole = site.plan(&keys_of(&[2, 1]), false).await;
+    assert_eq!((whole.reseals.len(), whole.unopened.len()), (3, 0));
+    assert!(site.store.remove("vaults/vault/generations/3/away.1.age").is_some());
+    let plan = site.plan(&keys_of(&[2, 1]), false).await;
+    assert_eq!(plan.unopened, [Generation(3)], "two of three shares open it and are not all of it");
+    assert_eq!(plan.reseals.len(), 2);
 }
 
 #[tokio::test]
