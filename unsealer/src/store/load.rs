@@ -58,7 +58,23 @@ pub async fn load(
     contents.objects.extend(reader.records(later).await);
     let unread = skipped.into_iter().chain(listed.foreign_examples);
     contents.objects.extend(unread.map(|entry| object(entry, Body::Skipped)));
+    let carried = previous.map_or_else(Vec::new, |previous| carried(previous, &contents));
+    contents.objects.extend(carried);
     Ok(contents)
+}
+
+/// What was read before and may stand where nothing was seen this time: a host without a cache must not forget a bundle because a
+/// custodian's store missed one question, nor a hold because strangers flooded the listing.
+fn carried(previous: &Contents, now: &Contents) -> Vec<Object> {
+    let silent = now.parts.iter().any(|part| part.fault.is_some());
+    let unseen = |object: &Object| {
+        let cut = now.cut.iter().any(|(prefix, _)| object.path.starts_with(prefix.as_str()));
+        // Records stand in every store; a bundle in one alone.
+        cut || silent && matches!(Name::parse(&object.path), Ok((_, Name::Bundle { .. })))
+    };
+    let listed: BTreeSet<&str> = now.objects.iter().map(|object| object.path.as_str()).collect();
+    let known = previous.objects.iter().filter(|object| matches!(object.body, Body::Bytes(_)));
+    known.filter(|object| !listed.contains(object.path.as_str()) && unseen(object)).cloned().collect()
 }
 
 /// Lists and reads the holds and releases alone: the daemon's short poll.

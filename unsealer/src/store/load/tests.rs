@@ -128,6 +128,60 @@ async fn a_flood_that_cannot_be_read_in_time_is_unread_after_what_opens() {
     assert_eq!(view.candidates, world.view(&Contents::default()).candidates);
 }
 
+#[tokio::test]
+async fn what_was_read_before_is_not_forgotten_where_nothing_was_seen() {
+    let mut world = World::new();
+    world.generation(1, 1, 1);
+    world.mark(1, MarkKind::Proven, 2);
+    world.counter = 1_000_000_000;
+    world.hold(3);
+    let store = stored(&world);
+    let before = loaded(&store, &world, None).await;
+    for number in 0..=ENTRY_LIMIT as u64 {
+        store.put(Name::Hold { id: fixed_id(1_000_000 + number) }.path(&vault()), "x");
+    }
+    let holds = |contents: &Contents| derive(&vault(), contents, &world.keys, &Contents::default()).holds.len();
+    assert_eq!(holds(&loaded(&store, &world, None).await), 0, "the honest one is behind the flood");
+    assert_eq!(holds(&loaded(&store, &world, Some(&before)).await), 1);
+
+    let silent = Silent(stored(&world));
+    let bundles = |contents: &Contents| contents.objects.iter().filter(|one| is_bundle(&one.path)).count();
+    assert_eq!(bundles(&loaded(&silent, &world, None).await), 0);
+    let again = loaded(&silent, &world, Some(&before)).await;
+    assert_eq!(bundles(&again), 1);
+    assert_eq!(bundles(&loaded(&silent, &world, Some(&again)).await), 1, "for as long as it is silent");
+    // A store that answers and has it no more is believed.
+    let emptied = stored(&world);
+    let path = again.objects.iter().map(|one| &one.path).find(|path| is_bundle(path));
+    assert!(path.is_some_and(|path| emptied.remove(path).is_some()));
+    assert_eq!(bundles(&loaded(&emptied, &world, Some(&again)).await), 0);
+}
+
+fn is_bundle(path: &str) -> bool {
+    matches!(Name::parse(path), Ok((_, Name::Bundle { .. })))
+}
+
+/// The bundles lie in a part that does not answer.
+struct Silent(MemoryStore);
+
+#[async_trait]
+impl ReadObjects for Silent {
+    async fn get(&self, path: &ObjectPath, limit_bytes: u64) -> Result<Vec<u8>, ObjectError> {
+        self.0.get(path, limit_bytes).await
+    }
+
+    async fn survey(&self, prefix: &str, wanted: Wanted, bounds: Bounds) -> Result<Survey, ObjectError> {
+        let mut survey = self.0.survey(prefix, wanted, bounds).await?;
+        survey.entries.retain(|entry| !is_bundle(&entry.path));
+        survey.parts.push(restore::objects::Part { name: "b".to_owned(), fault: Some("away".to_owned()) });
+        Ok(survey)
+    }
+
+    fn describe(&self) -> String {
+        self.0.describe()
+    }
+}
+
 /// Every read takes a second.
 struct Slow(MemoryStore);
 
