@@ -5,9 +5,10 @@
 //! observation:
 //!
 //! - nothing is sent to a server that is held, not Shamir, migrating, uninitialised, wedged or open;
-//! - a joining raft node gets one generation, the current one or the one that this daemon has just seen open the leader, and
-//!   none while a newer one is undecided: wrong shares would wedge it for ever. A sealed raft node beside an active peer counts as
-//!   joining until it has refused shares: it may have met its leader before our first look;
+//! - a joining raft node gets one generation, the current one or the one that this daemon has just seen open the leader: wrong shares
+//!   would wedge it for ever. It gets none while a newer one is undecided, and not the current one while a newer one may be among what
+//!   could not be read. A sealed raft node beside an active peer counts as joining until it has refused shares: it may have met its
+//!   leader before our first look;
 //! - refusals are answered by a capped back-off, which ends as soon as the server restarts or what is stored changes;
 //! - every wake time is bounded.
 
@@ -27,6 +28,7 @@ use crate::vault::{Health, Leader, SealStatus, VaultErrorKind};
 
 pub use order::order;
 pub use rhythm::{Meanwhile, Place, Wake};
+pub(crate) use sentence::generations_unread;
 pub use state::{InferredHold, State};
 
 /// One look at a node, or the end of an attempt to open it.

@@ -1,7 +1,7 @@
 //! One shot: open every node of a Vault now, or say why not.
 //!
 //! Reads the store, and where it is away this host's cache. Never initialises, writes nothing. A node that has to join a raft cluster gets
-//! the current generation alone, and nothing while a newer one is undecided: wrong shares would wedge it.
+//! the current generation alone, and nothing while a newer one is undecided or part of the generations could not be read: wrong shares would wedge it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +14,7 @@ use crate::opener::{self, Custody, Outcome, Refusal};
 use crate::session::Session;
 use crate::store::contents::Contents;
 use crate::store::view::{Candidate, Generation, Standing, StoreView, derive};
+use crate::supervisor::generations_unread;
 use crate::vault::client::Client;
 use crate::vault::{Health, Node, SealStatus};
 
@@ -144,7 +145,9 @@ impl Attempt<'_> {
         };
         let candidates = match order(self.view, &seen, joining) {
             Ok(candidates) => candidates,
-            Err((state, message, next)) => return report(node, state, ExitStatus::Refused, message).next(next),
+            Err((state, message, next)) => {
+                return NodeReport { next, ..report(node, state, ExitStatus::Refused, message) };
+            }
         };
         if candidates.is_empty() {
             return report(
@@ -216,7 +219,7 @@ async fn cluster_is_up(session: &Session, node: &Client) -> bool {
     healths.into_iter().any(|health| matches!(health, Ok(Health::Active)))
 }
 
-type Undecided = (&'static str, String, &'static str);
+type Undecided = (&'static str, String, Option<String>);
 
 /// What may be sent: DESIGN's order, a joiner the current generation alone.
 fn order(view: &StoreView, seen: &SealStatus, joining: bool) -> Result<Vec<Candidate>, Undecided> {
@@ -233,8 +236,15 @@ fn order(view: &StoreView, seen: &SealStatus, joining: bool) -> Result<Vec<Candi
             format!(
                 "it has to join, and generation {newer} is neither proven nor abandoned: wrong shares would wedge it"
             ),
-            "find out which generation is right (unseal an initialised member first), then run the command again",
+            Some(
+                "find out which generation is right (unseal an initialised member first), then run the command again"
+                    .to_owned(),
+            ),
         ));
+    }
+    if let Some(path) = view.generations_unread() {
+        let (message, next) = generations_unread(path);
+        return Err(("joining-undecided", message, next));
     }
     let current = |one: &&Candidate| Some(one.generation) == view.current && one.standing != Standing::NotAuthentic;
     Ok(view.candidates.iter().filter(current).filter(fits).cloned().collect())
@@ -316,5 +326,57 @@ impl NodeReport {
     fn next(mut self, next: &str) -> Self {
         self.next = Some(next.to_owned());
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vault::Product;
+
+    fn sealed() -> SealStatus {
+        SealStatus {
+            product: Product::OpenBao,
+            seal_type: "shamir".to_owned(),
+            initialized: true,
+            sealed: true,
+            threshold: 3,
+            shares: 5,
+            progress: 0,
+            nonce: String::new(),
+            version: "2.7.2".to_owned(),
+            migration: false,
+            recovery_seal: false,
+            storage_type: Some("raft".to_owned()),
+            cluster_id: None,
+            removed_from_cluster: false,
+        }
+    }
+
+    #[test]
+    fn a_joiner_alone_is_sent_nothing_while_a_newer_generation_may_be_among_what_could_not_be_read() {
+        let only = Candidate {
+            elsewhere: Vec::new(),
+            generation: Generation(1),
+            standing: Standing::Proven,
+            threshold: Some(3),
+            shares: Some(5),
+            bundles: Vec::new(),
+            created: None,
+            proven: None,
+            cluster_id: None,
+        };
+        let view = |unread: &str| StoreView {
+            candidates: vec![only.clone()],
+            current: Some(Generation(1)),
+            unread: vec![unread.to_owned()],
+            ..StoreView::default()
+        };
+        let newer = view("vaults/main/generations/2/manifest.1.json");
+        let (state, message, next) = order(&newer, &sealed(), true).unwrap_err();
+        assert_eq!(state, "joining-undecided");
+        assert!(message.contains("generations/2/manifest.1.json") && next.is_some(), "{message}");
+        assert_eq!(order(&newer, &sealed(), false).unwrap(), std::slice::from_ref(&only));
+        assert_eq!(order(&view("vaults/main/intents/"), &sealed(), true).unwrap(), std::slice::from_ref(&only));
     }
 }

@@ -5,6 +5,8 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 use restore::objects::Part;
 
+use super::names::Name;
+
 mod derive;
 mod generations;
 mod rollback;
@@ -200,4 +202,20 @@ pub struct StoreView {
     pub silent: Vec<Part>,
     /// The store went back: authentic objects that the cache has seen are gone from the store.
     pub rolled_back: bool,
+}
+
+impl StoreView {
+    /// The first of `unread` that may hide which generation is current: a manifest, a mark (of an older generation too: one that
+    /// was restored is proven anew), or generations that were not listed to their end. A bundle says nothing of that.
+    pub fn generations_unread(&self) -> Option<&str> {
+        self.unread.iter().map(String::as_str).find(|path| hides_generations(path))
+    }
+}
+
+fn hides_generations(path: &str) -> bool {
+    if path.ends_with('/') {
+        // `vaults/<vault>/<section>/`, or what lies above.
+        return path.split('/').nth(2).is_none_or(|section| matches!(section, "" | "generations"));
+    }
+    matches!(Name::parse(path), Ok((_, Name::Manifest { .. } | Name::Mark { .. } | Name::Superseded { .. })))
 }

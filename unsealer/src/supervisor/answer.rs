@@ -65,9 +65,10 @@ pub(super) fn answered(state: &mut State, answer: &Answer, facts: &Facts, now: T
 
 fn open(state: &mut State, answer: &Answer, facts: &Facts, now: Timestamp, jitter: u16) -> Next {
     if let Some((generation, _)) = state.pending.take() {
-        state.opened = Some((now, generation));
-        state.opened_by_us = true;
-        state.unseals += 1;
+        state.opened_by_our_shares(generation, now);
+    }
+    if let Some(view) = facts.view.as_deref() {
+        state.since_opened = state.since_opened.seen(view);
     }
     let first = !state.condition.open();
     state.settled = if first { 0 } else { state.settled.saturating_add(1) };
@@ -197,6 +198,10 @@ fn choose(state: &mut State, seal: &SealStatus, view: &StoreView, facts: &Facts,
         }
     }
     let order = order(view, seal, member, facts.leader_opened_with);
+    if let (Member::Joining, true, Some(path)) = (member, order.is_empty(), view.generations_unread()) {
+        state.is(Condition::JoiningUndecided, sentence::generations_unread(path));
+        return (Action::Wait, rhythm::patient(None, jitter));
+    }
     if order.is_empty() {
         let (condition, words) = sentence::nothing_to_send(facts, view, seal);
         state.is(condition, words);
@@ -303,9 +308,10 @@ pub(super) fn silent(state: &mut State, silence: &Silence, facts: &Facts, jitter
 pub(super) fn attempted(state: &mut State, outcome: &Outcome, facts: &Facts, now: Timestamp, jitter: u16) -> Next {
     let (trouble, detail) = match outcome {
         Outcome::Opened { generation } => {
-            state.opened = Some((now, *generation));
-            state.opened_by_us = true;
-            state.unseals += 1;
+            state.opened_by_our_shares(*generation, now);
+            if let Some(view) = facts.view.as_deref() {
+                state.since_opened = state.since_opened.seen(view);
+            }
             if state.back_off.as_ref().is_some_and(|one| one.trouble != Trouble::Resealed) {
                 state.back_off = None;
             }

@@ -14,7 +14,8 @@ pub enum Member {
 }
 
 /// Generations to try, first to last: the store's order for a member, at most one for a joiner. Those whose threshold or
-/// number of shares is not the server's are left out.
+/// number of shares is not the server's are left out. While part of the generations could not be read a newer one may be current: then
+/// a joiner is sent what opened its leader, or nothing.
 pub fn order(view: &StoreView, seal: &SealStatus, member: Member, leader: Option<Generation>) -> Vec<Generation> {
     match member {
         Member::Settled => {
@@ -22,7 +23,7 @@ pub fn order(view: &StoreView, seal: &SealStatus, member: Member, leader: Option
         }
         Member::Joining if !view.undecided.is_empty() => Vec::new(),
         Member::Joining => leader
-            .or(view.current)
+            .or(view.current.filter(|_| view.generations_unread().is_none()))
             .and_then(|chosen| view.candidates.iter().find(|candidate| candidate.generation == chosen))
             .filter(|candidate| candidate.standing != Standing::NotAuthentic && fits(candidate, seal))
             .map(|candidate| vec![candidate.generation])
@@ -34,7 +35,9 @@ pub fn order(view: &StoreView, seal: &SealStatus, member: Member, leader: Option
 pub(super) fn joining_matters(seal: &SealStatus, facts: &Facts) -> bool {
     facts.view.as_deref().is_some_and(|view| {
         let order_of = |member| order(view, seal, member, facts.leader_opened_with);
-        !view.undecided.is_empty() || order_of(Member::Settled) != order_of(Member::Joining)
+        !view.undecided.is_empty()
+            || view.generations_unread().is_some()
+            || order_of(Member::Settled) != order_of(Member::Joining)
     })
 }
 

@@ -229,6 +229,18 @@ pub(super) fn undecided(generations: &[Generation]) -> Words {
     )
 }
 
+/// Said of a joiner by the daemon and by `unseal` alike.
+pub(crate) fn generations_unread(path: &str) -> Words {
+    with(
+        format!(
+            "a joining raft node; part of the store could not be read ({path}), and a newer generation may stand there: wrong shares \
+             would wedge it, so nothing is sent"
+        ),
+        "make the store give all it lists, or delete strangers' objects there; `unsealer doctor` checks it. An initialised member can \
+         be opened meanwhile",
+    )
+}
+
 pub(super) fn foreign_on_joiner(progress: u8) -> Words {
     plain(format!("a joining raft node holds {progress} shares of somebody else; waiting until they are gone"))
 }

@@ -55,6 +55,30 @@ impl Trouble {
     }
 }
 
+/// What the store said of the current generation since this daemon opened the server. Other hosts' clocks take no part in it. A view
+/// that lacks part of the generations says nothing: it may show an older one as current.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum SinceOpened {
+    /// Nothing that could be trusted to be whole.
+    Unknown,
+    /// This one was current all the time.
+    Current(Option<Generation>),
+    /// It changed.
+    Changed,
+}
+
+impl SinceOpened {
+    /// After this view.
+    pub(super) fn seen(self, view: &StoreView) -> Self {
+        match self {
+            _ if view.generations_unread().is_some() => self,
+            Self::Unknown => Self::Current(view.current),
+            Self::Current(then) if then == view.current => self,
+            Self::Current(_) | Self::Changed => Self::Changed,
+        }
+    }
+}
+
 /// A back-off in force.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct BackOff {
@@ -100,6 +124,7 @@ pub struct State {
     pub opened: Option<(Timestamp, Generation)>,
     /// Our shares began the present open time. Not so where somebody else opened it after a seal or a restart.
     pub opened_by_us: bool,
+    pub(super) since_opened: SinceOpened,
     /// Shares of somebody else were seen in the present sealed time.
     pub foreign_seen: bool,
     /// Deliberate seal that this daemon inferred; the caller keeps it over a restart.
@@ -131,6 +156,7 @@ impl State {
             unseals: 0,
             opened: None,
             opened_by_us: false,
+            since_opened: SinceOpened::Unknown,
             foreign_seen: false,
             inferred,
             seen_uninitialised: false,
@@ -159,16 +185,21 @@ impl State {
             && (!seal.initialized || self.seen_uninitialised || (!settled && joining_matters(seal, facts)))
     }
 
-    /// The generation with which this daemon has just seen it open, where it is the active node. `None` where another generation was
-    /// proven since: a rekey while it was open makes the one that opened it the old one.
+    /// The generation with which this daemon has just seen it open, where it is the active node. `None` where another generation became
+    /// current since: a rekey while it was open makes the one that opened it the old one.
     pub fn leads_with(&self, view: Option<&StoreView>) -> Option<Generation> {
-        let proven = view.and_then(|view| {
-            let current = view.candidates.iter().find(|one| Some(one.generation) == view.current)?;
-            current.proven
-        });
-        let (at, generation) = self.opened?;
+        let (_, generation) = self.opened?;
+        let since = view.map_or(self.since_opened, |view| self.since_opened.seen(view));
         let active = self.condition == Condition::OpenActive;
-        (active && self.opened_by_us && proven.is_none_or(|proven| proven <= at)).then_some(generation)
+        (active && self.opened_by_us && since != SinceOpened::Changed).then_some(generation)
+    }
+
+    /// Shares of this generation, sent by this daemon, opened it.
+    pub(super) fn opened_by_our_shares(&mut self, generation: Generation, now: Timestamp) {
+        self.opened = Some((now, generation));
+        self.opened_by_us = true;
+        self.since_opened = SinceOpened::Unknown;
+        self.unseals += 1;
     }
 
     /// Names the state and says why.

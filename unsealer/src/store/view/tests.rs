@@ -226,6 +226,25 @@ fn an_object_that_could_not_be_read_is_not_gone() {
 }
 
 #[test]
+fn an_older_generation_that_looks_current_for_want_of_a_proof_is_told() {
+    let mut world = World::new();
+    world.generation(1, 1, 1);
+    world.mark(1, MarkKind::Proven, 2);
+    world.generation(2, 1, 3);
+    world.mark(2, MarkKind::Proven, 4);
+    let cache = world.contents.clone();
+    assert_eq!(world.view(&Contents::default()).generations_unread(), None);
+    for object in world.contents.objects.iter_mut().filter(|object| object.path.contains("generations/2/")) {
+        object.body = Body::Unread("500".to_owned());
+    }
+    let view = world.view(&Contents::default());
+    assert_eq!((view.current, &view.undecided[..]), (Some(Generation(1)), &[][..]));
+    assert!(view.generations_unread().is_some_and(|path| path.contains("/generations/2/")));
+    let known = world.view(&cache);
+    assert_eq!((known.current, known.generations_unread()), (Some(Generation(2)), None), "the cache holds them");
+}
+
+#[test]
 fn two_digests_for_one_number_are_both_kept_and_tried() {
     let mut world = World::new();
     world.generation(1, 1, 1);

@@ -119,6 +119,62 @@ fn strangers_shares_on_a_joiner_are_waited_for_and_reset_after_a_minute() {
     assert!(walk.state.foreign_seen);
 }
 
+/// What may hide a newer proof, and what cannot.
+const UNREAD: [(&str, bool); 7] = [
+    ("vaults/main/generations/", true),
+    ("vaults/main/generations/2/manifest.1.json", true),
+    ("vaults/main/generations/2/proven.0000000000000000000000000000000a.json", true),
+    ("vaults/main/generations/1/superseded.1.0000000000000000000000000000000a.json", true),
+    ("vaults/main/generations/2/all.1.age", false),
+    ("vaults/main/holds/", false),
+    ("vaults/main/intents/3.json", false),
+];
+
+/// Generation 2 stands there and this could not be read: generation 1 looks current.
+fn without_its_newest(path: &str) -> StoreView {
+    StoreView { unread: vec![path.to_owned()], ..before_the_rekey() }
+}
+
+#[test]
+fn a_joiner_is_sent_nothing_while_a_newer_generation_may_be_among_what_could_not_be_read() {
+    for (path, hides) in UNREAD {
+        let mut walk = Walk::new(facts(Some(without_its_newest(path))));
+        let decision = walk.see(&sealed_beside_an_active_peer());
+        if !hides {
+            assert_eq!(sends(&decision), [1], "{path}");
+            continue;
+        }
+        assert_eq!((decision.state.condition, sends(&decision)), (Condition::JoiningUndecided, vec![]), "{path}");
+        assert!(decision.state.message.contains("could not be read"), "{}", decision.state.message);
+        assert!(decision.state.message.contains(path), "{}", decision.state.message);
+        assert!(decision.state.next_step.is_some());
+        walk.facts = facts(Some(after_the_rekey(-500)));
+        assert_eq!(sends(&walk.see(&sealed_beside_an_active_peer())), [2], "it was read: {path}");
+    }
+}
+
+#[test]
+fn what_could_not_be_read_keeps_nothing_from_a_member() {
+    for (path, _) in UNREAD {
+        assert_eq!(sends(&Walk::new(facts(Some(without_its_newest(path)))).see(&sealed())), [1], "{path}");
+    }
+}
+
+#[test]
+fn peers_are_asked_where_a_newer_generation_may_be_among_what_could_not_be_read() {
+    for (path, hides) in UNREAD {
+        let walk = Walk::new(facts(Some(without_its_newest(path))));
+        assert_eq!(walk.state.asks_peers(&seal(true, true), &walk.facts), hides, "{path}");
+    }
+}
+
+#[test]
+fn what_opened_the_leader_is_right_for_a_joiner_whatever_could_not_be_read() {
+    let store = without_its_newest(UNREAD[0].0);
+    let mut walk = Walk::new(Facts { leader_opened_with: Some(Generation(1)), ..facts(Some(store)) });
+    assert_eq!(sends(&walk.see(&sealed_beside_an_active_peer())), [1]);
+}
+
 /// Generation 1 alone, proven long ago.
 fn before_the_rekey() -> StoreView {
     StoreView { candidates: vec![proven(1, -1000)], current: Some(Generation(1)), ..view() }
@@ -133,12 +189,12 @@ fn proven(number: u32, second: i64) -> Candidate {
     Candidate { proven: Some(at(second)), ..candidate(number, Standing::Proven) }
 }
 
-/// A leader that this daemon opened with this generation at this second, and has seen open.
-fn leader(generation: u32, second: i64) -> Walk {
-    let mut walk = Walk::new(facts(Some(before_the_rekey())));
-    walk.after(second, &sealed());
-    walk.after(0, &Observation::Attempted(Outcome::Opened { generation: Generation(generation) }));
-    walk.after(0, &open());
+/// A leader that this daemon opened with this generation while the store said this, and has seen open.
+fn leader(generation: u32, store: StoreView) -> Walk {
+    let mut walk = Walk::new(facts(Some(store)));
+    walk.see(&sealed());
+    walk.see(&Observation::Attempted(Outcome::Opened { generation: Generation(generation) }));
+    walk.see(&open());
     walk
 }
 
@@ -150,7 +206,7 @@ fn joiner_beside(leader: &Walk, store: StoreView) -> Vec<u32> {
 
 #[test]
 fn a_joiner_is_not_sent_what_opened_the_leader_before_a_later_rekey() {
-    let mut leader = leader(1, 10);
+    let mut leader = leader(1, before_the_rekey());
     assert_eq!(joiner_beside(&leader, before_the_rekey()), [1]);
     assert_eq!(joiner_beside(&leader, after_the_rekey(500)), [2], "generation 2 was proven since");
     leader.after(1000, &open());
@@ -158,34 +214,81 @@ fn a_joiner_is_not_sent_what_opened_the_leader_before_a_later_rekey() {
 }
 
 #[test]
+fn a_rekey_that_was_seen_once_is_not_forgotten_where_the_store_loses_it_again() {
+    let mut leader = leader(1, before_the_rekey());
+    leader.facts = facts(Some(after_the_rekey(500)));
+    leader.see(&open());
+    assert_eq!(joiner_beside(&leader, without_its_newest(UNREAD[1].0)), Vec::<u32>::new());
+    assert_eq!(joiner_beside(&leader, after_the_rekey(500)), [2]);
+}
+
+#[test]
 fn a_joiner_is_sent_what_opened_the_restored_volume_of_the_leader() {
-    assert_eq!(joiner_beside(&leader(1, 600), after_the_rekey(500)), [1], "it was opened with 1 after 2 was proven");
+    let mut leader = leader(1, after_the_rekey(-500));
+    assert_eq!(joiner_beside(&leader, after_the_rekey(-500)), [1], "it was opened with 1 after 2 was proven");
+    // A proof that cannot be read for a time is no rekey.
+    leader.facts = facts(Some(without_its_newest(UNREAD[1].0)));
+    leader.see(&open());
+    assert_eq!(joiner_beside(&leader, after_the_rekey(-500)), [1]);
+}
+
+#[test]
+fn a_leader_that_was_opened_while_part_of_the_store_could_not_be_read_is_held_against_the_first_whole_view() {
+    let mut leader = leader(1, without_its_newest(UNREAD[0].0));
+    leader.facts = facts(Some(after_the_rekey(-500)));
+    leader.see(&open());
+    assert_eq!(joiner_beside(&leader, after_the_rekey(-500)), [1]);
 }
 
 #[test]
 fn a_leader_that_somebody_else_opened_tells_a_joiner_nothing() {
-    let mut restarted = leader(1, 600);
+    let mut restarted = leader(1, after_the_rekey(-500));
     restarted.see(&silence(VaultErrorKind::Refused));
     restarted.see(&open());
-    assert_eq!(joiner_beside(&restarted, after_the_rekey(500)), [2]);
-    let mut sealed_and_opened = leader(1, 600);
+    assert_eq!(joiner_beside(&restarted, after_the_rekey(-500)), [2]);
+    let mut sealed_and_opened = leader(1, after_the_rekey(-500));
     sealed_and_opened.after(600, &open_then_sealed());
     sealed_and_opened.see(&open());
-    assert_eq!(joiner_beside(&sealed_and_opened, after_the_rekey(500)), [2]);
+    assert_eq!(joiner_beside(&sealed_and_opened, after_the_rekey(-500)), [2]);
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn the_later_of_proof_and_opening_decides_what_a_joiner_is_sent(
-        opened in 0_i64..1000, proof in 0_i64..1000, looks in prop::collection::vec(0_i64..200, 0..5),
+    fn whether_the_leader_was_opened_before_the_rekey_decides_whatever_the_clock_of_the_proof_says(
+        rekeyed_since: bool, proof in -2000_i64..2000, looks in prop::collection::vec(0_i64..200, 0..5),
     ) {
-        let mut leader = leader(1, opened);
+        // Generation 1's own proof is older than any other.
+        let proof = proof.max(-999);
+        let mut leader = leader(1, if rekeyed_since { before_the_rekey() } else { after_the_rekey(proof) });
         for passed in looks {
             leader.after(passed, &open());
         }
-        let wanted = if proof > opened { 2 } else { 1 };
+        let wanted = if rekeyed_since { 2 } else { 1 };
         prop_assert_eq!(joiner_beside(&leader, after_the_rekey(proof)), [wanted]);
+    }
+
+    #[test]
+    fn a_joiner_is_sent_what_opened_its_leader_or_nothing_while_generations_are_unread(
+        unread in prop::collection::vec(prop::sample::select(UNREAD.map(|(path, _)| path).to_vec()), 0..6),
+        leader_opened_with in prop::option::of((1_u32..3).prop_map(Generation)), undecided: bool, both: bool,
+    ) {
+        let hides = UNREAD.iter().any(|(path, hides)| *hides && unread.contains(path));
+        let unread = unread.into_iter().map(ToOwned::to_owned).collect();
+        let undecided = if undecided { vec![Generation(3)] } else { Vec::new() };
+        let store = if both { view() } else { before_the_rekey() };
+        let current = store.current;
+        let store = StoreView { unread, undecided: undecided.clone(), ..store };
+        let stands = |one: &Generation| both || *one == Generation(1);
+        let wanted = match leader_opened_with {
+            _ if !undecided.is_empty() => None,
+            Some(leader) => Some(leader),
+            None if hides => None,
+            None => current,
+        };
+        let wanted: Vec<u32> = wanted.filter(stands).iter().map(|one| one.0).collect();
+        let sent = Walk::new(Facts { leader_opened_with, ..facts(Some(store)) }).see(&sealed_beside_an_active_peer());
+        prop_assert_eq!(sends(&sent), wanted);
     }
 }

@@ -72,10 +72,11 @@ fn any_outcome() -> impl Strategy<Value = Observation> {
 prop_compose! {
     fn any_facts()(
         known in prop::bool::weighted(0.9), undecided in prop::bool::weighted(0.2), hold in prop::bool::weighted(0.1),
-        local in prop::bool::weighted(0.1), leader in prop::option::of(1_u32..3), remote: bool, empty in prop::bool::weighted(0.1),
+        local in prop::bool::weighted(0.1), leader in prop::option::of(1_u32..3), remote: bool, unread in prop::bool::weighted(0.2), empty in prop::bool::weighted(0.1),
     ) -> Facts {
         let mut store = if empty { StoreView::default() } else { view() };
         if undecided { store.undecided = vec![Generation(3)]; }
+        if unread { store.unread = vec!["vaults/main/generations/".to_owned()]; }
         if hold { store.holds = vec![Hold { id: "a".repeat(32), reason: "r".to_owned(), host: "h".to_owned(), at: at(0) }]; }
         Facts {
             place: if remote { Place::Remote } else { Place::Local },
@@ -108,6 +109,7 @@ fn check(before: &State, observation: &Observation, facts: &Facts, decision: &De
     if decision.state.member() == order::Member::Joining {
         assert!(store.undecided.is_empty() && order.len() == 1 && seal.progress == 0);
         assert!(order[0] == facts.leader_opened_with.unwrap_or(Generation(2)));
+        assert!(facts.leader_opened_with.is_some() || store.unread.is_empty());
     }
     for candidate in store.candidates.iter().filter(|one| order.contains(&one.generation)) {
         assert!(candidate.threshold.is_none_or(|threshold| threshold == seal.threshold));
