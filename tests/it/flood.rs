@@ -110,6 +110,19 @@ async fn names_of_the_layout_cut_their_own_section_alone(ground: Ground) {
     site.command(&["export", "--check", "--identity", &offline]).await.assert_status(0);
 }
 
+/// A hold that no listing of a daemon reaches must not be taken for one. Buckets list by name: its random id comes after the strangers'. A
+/// directory lists in an order of its own.
+async fn hold_says_that_no_daemon_would_list_it(ground: Ground) {
+    let (_server, site) = scene(&ground).await;
+    ground.put_all(&site, false_holds()).await;
+    let unseen = site.command(&["hold", "--reason", "incident 7"]).await;
+    unseen.assert_status(5);
+    for told in ["is written", "daemons may not see it", "vaults/main/holds/", "unsealer hold --local"] {
+        assert!(unseen.stderr.contains(told), "{}", unseen.text());
+    }
+    assert!(!unseen.stdout.contains("seal after"), "{}", unseen.text());
+}
+
 /// An empty Vault over a prefix that holds only strangers' objects.
 async fn init_refuses_where_only_strangers_stand(ground: Ground) {
     let server = Plan::new(Product::Vault, Storage::File).start().await;
@@ -149,6 +162,11 @@ async fn in_a_directory_a_flood_of_holds_cuts_the_holds_alone() {
 #[tokio::test]
 async fn in_a_bucket_a_flood_of_holds_cuts_the_holds_alone() {
     names_of_the_layout_cut_their_own_section_alone(weed().await).await;
+}
+
+#[tokio::test]
+async fn in_a_bucket_hold_says_that_no_daemon_would_list_it() {
+    hold_says_that_no_daemon_would_list_it(weed().await).await;
 }
 
 #[tokio::test]

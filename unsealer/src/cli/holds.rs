@@ -15,7 +15,7 @@ Examples:
   unsealer hold --local --reason 'store is down'                       this host's daemon alone
 
 Hold first, seal afterwards: a daemon that has not seen the hold would open the Vault again. With --daemon the command waits
-until each one shows the hold; without, it says how long to wait.";
+until each one shows the hold; without, it says how long to wait. Exit status 5: daemons may not see it, do not seal yet.";
 
 pub(super) const RELEASE_EXAMPLES: &str = "\
 Examples:

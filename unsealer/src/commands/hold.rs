@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use restore::objects::ReadObjects;
 use serde_json::json;
 use sops_tools::clock::{Clock as _, System};
 use sops_tools::report::{ExitStatus, Failure};
@@ -11,6 +12,8 @@ use url::Url;
 use super::{Setup, daemon_page, local_word};
 use crate::daemon::local::LocalWord;
 use crate::session::{self, Session};
+use crate::store::load::load_holds;
+use crate::store::names::{Name, ObjectId};
 use crate::store::publish::may_add;
 use crate::store::records::HoldRecord;
 use crate::supervisor::LocalHold;
@@ -40,7 +43,7 @@ const SEAL_AFTER: Duration = Duration::from_secs(30);
 ///
 /// # Errors
 /// `Usage` for settings, `Refused` where the store's objects are signed with another key, the store's own failures, and `TimedOut`
-/// where a daemon did not show the hold in time: the hold is stored all the same.
+/// where a daemon did not show the hold in time, `Unavailable` where none may ever list it: the hold is stored all the same.
 pub async fn run(setup: &Setup, order: &HoldOrder) -> Result<(), Failure> {
     let loaded = setup.load()?;
     if order.local {
@@ -60,6 +63,7 @@ pub async fn run(setup: &Setup, order: &HoldOrder) -> Result<(), Failure> {
     writer.probe().await.map_err(|error| session::not_stored(&vault, "hold", &error))?;
     let record = HoldRecord { reason: order.reason.clone(), host: session::host() };
     let id = writer.hold(record).await.map_err(|error| session::not_stored(&vault, "hold", &error))?;
+    listed(&session, &*store, &id).await?;
     for daemon in &order.daemons {
         wait_for(daemon, &vault, id.as_str()).await?;
     }
@@ -73,6 +77,28 @@ pub async fn run(setup: &Setup, order: &HoldOrder) -> Result<(), Failure> {
         &format!("{vault} is held: {}\n{next}\nend it with: unsealer release --hold {}", order.reason, id.as_str()),
         &json!({"dryRun": false, "vault": vault, "hold": id.as_str(), "seenBy": seen_by, "next": next}),
     )
+}
+
+/// Lists holds as a daemon does. Behind more names than a listing keeps the new one would stand where no daemon ever looks, and whoever
+/// seals on our word sees the Vault opened again.
+async fn listed(session: &Session, store: &dyn ReadObjects, id: &ObjectId) -> Result<(), Failure> {
+    let path = Name::Hold { id: id.clone() }.path(&session.name);
+    let causes = match load_holds(store, &session.name, &session.keys, None).await {
+        Ok(seen) if seen.objects.iter().any(|object| object.path == path && object.bytes().is_some()) => return Ok(()),
+        Ok(seen) => seen.unread().take(1).map(|(path, reason)| format!("{path}: {reason}")).collect(),
+        Err(error) => vec![error.to_string()],
+    };
+    let vault = &session.name;
+    let failure = Failure::new(
+        ExitStatus::Unavailable,
+        "store-partly-unread",
+        format!("{vault}: hold {id} is written, and daemons may not see it: a listing of holds does not give it"),
+    );
+    let hint = format!(
+        "do not seal yet: run `unsealer hold --local --vault {vault} --reason maintenance` on each daemon's host; and look for \
+         objects of strangers under this name in the store"
+    );
+    Err(causes.into_iter().fold(failure, Failure::cause).hint(hint))
 }
 
 async fn wait_for(daemon: &Url, vault: &str, id: &str) -> Result<(), Failure> {
