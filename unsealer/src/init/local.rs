@@ -208,7 +208,8 @@ impl LocalRecords {
     /// Whether a call was sent or a copy sealed under this number: an init into another store, or one that lost the intent.
     /// Its files must not be written over.
     pub fn occupied(&self, intent: u32) -> bool {
-        ["sealed.json", "sent"].iter().any(|kind| !matches!(self.file(intent, kind).try_exists(), Ok(false)))
+        // A `done` that outlived its copy would be taken for the word of the next init of this number.
+        ["sealed.json", "sent", "done"].iter().any(|kind| !matches!(self.file(intent, kind).try_exists(), Ok(false)))
     }
 
     /// Intents whose sealed copies lie here, ascending.
@@ -379,6 +380,9 @@ mod tests {
         records.write_copy(&copy()).unwrap();
         assert_eq!(records.record(1, "node-a"), LocalRecord::SealedCopy);
         assert!(records.occupied(1));
+        assert!(!records.occupied(2));
+        records.note_done(2).unwrap();
+        assert!(records.occupied(2));
         assert_eq!(records.record(2, "node-a"), LocalRecord::None);
         records.remove(1).unwrap();
         assert_eq!(records.record(1, "node-a"), LocalRecord::None);
