@@ -2,6 +2,7 @@
 //!
 //! The lowest crate of the workspace: synchronous, no network. Which module for which need:
 //!
+//! - SOPS files, without the sops program: [`sops`]
 //! - a value that must never be printed, copied or left in memory: [`secret`]
 //! - who can open a sealed object, and sealing it: [`custody`]
 //! - making the age keys and the store key of a new cluster: [`bootstrap`]
@@ -18,5 +19,6 @@ pub mod files;
 pub mod hardening;
 pub mod report;
 pub mod secret;
+pub mod sops;
 #[cfg(feature = "terminal")]
 pub mod terminal;

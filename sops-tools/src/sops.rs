@@ -1,0 +1,13 @@
+//! SOPS files: read, verified, written and edited in place, without the sops program.
+//!
+//! The layers, lowest first; each knows only those above it in this list:
+//!
+//! - what a file says, whatever its format: [`tree`]
+//! - the surface formats, which turn bytes into a tree and put changes back into the same bytes: [`formats`]
+//! - the meaning, each a file of its own: encrypted values, the MAC, rules, metadata, the data key and its key groups
+//! - one file as its users know it: read, verified, decrypted, changed, sealed again
+//!
+//! Nothing here prints, and no error holds a value, a hash or a key.
+
+pub mod formats;
+pub mod tree;

@@ -1,0 +1,112 @@
+//! What a file says: ordered items with the places they were read from.
+//!
+//! A tree is made by a format and read by everything else. Values and comments keep the span of bytes that spells them, so
+//! that a change rewrites those bytes and no others.
+
+use std::ops::Range;
+
+use zeroize::Zeroizing;
+
+/// Bytes of the source, from the start of the file.
+pub type Span = Range<usize>;
+
+/// A whole file, without its `sops` block.
+#[derive(Default)]
+pub struct Tree {
+    /// The documents, in order; all formats but YAML have exactly one.
+    pub documents: Vec<Document>,
+}
+
+/// One document: a map, as every format demands at its top.
+#[derive(Default)]
+pub struct Document {
+    /// What stands at the top level.
+    pub root: Vec<Item>,
+    /// The document's own `sops` block, as it was read.
+    pub block: Option<Block>,
+}
+
+/// The metadata of a document, in the shape of nested maps and lists whatever the format (dotenv and INI flatten it).
+pub struct Block {
+    /// What it says.
+    pub node: Node,
+    /// Where it stands: from the first byte of its key to the end of its last line, the line's end included.
+    pub at: Span,
+}
+
+/// What stands in a map.
+pub enum Item {
+    /// A comment on a line of its own, or at the end of one.
+    Comment(Comment),
+    /// A key with what belongs to it.
+    Entry(Entry),
+}
+
+/// A key with what belongs to it.
+pub struct Entry {
+    /// The key, unescaped. Formats refuse keys that are not UTF-8 strings, and equal keys in one map (JSON alone keeps
+    /// them, as sops does).
+    pub key: String,
+    /// The value.
+    pub node: Node,
+    /// From the key's first byte to the value's last.
+    pub at: Span,
+}
+
+/// What belongs to a key or stands in a list.
+pub enum Node {
+    /// A scalar.
+    Leaf(Leaf),
+    /// A map; `{}` where it is empty.
+    Map(Vec<Item>),
+    /// A list; `[]` where it is empty.
+    List(Vec<Element>),
+}
+
+/// What stands in a list.
+pub enum Element {
+    /// A comment between elements.
+    Comment(Comment),
+    /// An element.
+    Node(Node),
+}
+
+/// A scalar and where it stands.
+pub struct Leaf {
+    /// What it says.
+    pub value: Value,
+    /// The bytes that spell it, quotes, tags, and a block scalar's header included. Empty at the place where one would be written
+    /// for a null that is spelled by nothing.
+    pub at: Span,
+}
+
+/// A comment and where it stands.
+pub struct Comment {
+    /// The text after the comment sign, a leading space included.
+    pub text: Text,
+    /// The bytes from the comment sign to the end of the text, without the line's end.
+    pub at: Span,
+}
+
+/// Bytes that are wiped. Most are secrets; all are treated so.
+pub type Text = Zeroizing<Vec<u8>>;
+
+/// A scalar as the format reads it: what goes into the MAC and what is encrypted.
+///
+/// No `Debug`, no `Clone`: it holds secrets.
+pub enum Value {
+    /// Nothing; in no hash, never encrypted.
+    Null,
+    /// Text, nearly always UTF-8.
+    Str(Text),
+    /// A whole number.
+    Int(i64),
+    /// Any other number, infinities and NaN included.
+    Float(f64),
+    /// True or false.
+    Bool(bool),
+    /// A point in time, in the spelling that goes into the MAC: RFC 3339 with as many digits of the second as needed.
+    Time(Text),
+    /// A comment that stands where a value is expected: sops writes comments of lists this way.
+    Comment(Text),
+}
