@@ -11,7 +11,12 @@ const SHOWN: usize = 60;
 ///
 /// # Panics
 /// At the end, with every difference found, where there was one; and where there are no cases.
-pub fn each<T: Sync>(what: &str, cases: &[T], name: impl Fn(&T) -> String + Sync, check: impl Fn(&T) -> Verdict + Sync) {
+pub fn each<T: Sync>(
+    what: &str,
+    cases: &[T],
+    name: impl Fn(&T) -> String + Sync,
+    check: impl Fn(&T) -> Verdict + Sync,
+) {
     let found = differences(cases, name, check);
     report(what, cases.len(), &found);
 }
