@@ -7,6 +7,7 @@ mod others;
 mod rules;
 mod scalars;
 
+#[expect(unused_imports, reason="soon")]
 pub(super) use scalars::{Row, rows};
 
 /// A plain file and how it is to be encrypted.

@@ -10,7 +10,9 @@ pub(super) fn attacks(bases: &Bases) -> Vec<Attack> {
 }
 
 fn documents(sealed: &str) -> Vec<Attack> {
-    let parts: Vec<&str> = sealed.split("---\n").collect();
+    // The lines of an armor end in the marker, too.
+    let marked = sealed.replace("\n---\n", "\n\u{1}");
+    let parts: Vec<&str> = marked.split('\u{1}').collect();
     let [first, second, third] = parts[..] else { panic!("three documents:\n{sealed}") };
     let block = |document: &str| document[document.find("sops:\n").expect("a block")..].to_owned();
     let join = |documents: &[&str]| documents.join("---\n");

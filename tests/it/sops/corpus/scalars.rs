@@ -220,10 +220,10 @@ fn sound() -> Vec<Row> {
     rows().into_iter().filter(|row| !matches!(row.0, "-0.0")).collect()
 }
 
-/// Numbers of JSON; whole numbers beyond 2^53 are left to the tests that compare with 3.13 alone.
+/// Numbers of JSON but for a negative zero, which sops 3.13 reads from plain values as 0, and its own MAC does not fit; whole numbers beyond 2^53 are left to the tests that compare with 3.13 alone.
 const NUMBERS: &str = r#"{
-  "whole": [0, -0, 1, -1, 5, 1000, 9007199254740991, -9007199254740992],
-  "float": [0.5, -0.5, 1.0, 1.50, 1e3, 1E+3, 1e-7, 1e21, 1.5e300, 5e-324, 0.1, 3.141592653589793, 123456789.125, 100e-2, -0.0],
+  "whole": [0, 1, -1, 5, 1000, 9007199254740991, -9007199254740992],
+  "float": [0.5, -0.5, 1.0, 1.50, 1e3, 1E+3, 1e-7, 1e21, 1.5e300, 5e-324, 0.1, 3.141592653589793, 123456789.125, 100e-2],
   "other": [true, false, null, "", {}, []]
 }
 "#;
@@ -240,6 +240,7 @@ pub(super) fn cases() -> Vec<Case> {
         Case::new("scalars in a list", Format::Yaml, format!("list:\n{list}")),
         Case::new("scalars in a plain list", Format::Yaml, format!("list_unencrypted:\n{list}")),
         Case::new("numbers", Format::Json, NUMBERS),
+        Case::new("negative zero", Format::Json, "{\"a\": -0, \"b\": [-0.0]}"),
         Case::new("numbers, plain", Format::Json, NUMBERS).flags(&["--unencrypted-regex", "."]),
     ]
 }
