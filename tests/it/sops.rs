@@ -4,8 +4,10 @@
 use harness::sops::{Bed, Format, Sops, Trees};
 
 mod attacks;
+mod changing;
 mod corpus;
 mod reading;
+mod writing;
 
 #[test]
 fn both_sops_programs_open_what_they_sealed_and_refuse_a_stranger() {

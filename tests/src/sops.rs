@@ -17,7 +17,7 @@ mod trees;
 pub use bed::Bed;
 pub use call::{Call, Output};
 pub use deliberate::Deliberate;
-pub use trees::{Trees, without_comments};
+pub use trees::{Trees, as_sops_writes, without_comments};
 
 /// One of the programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -4,10 +4,11 @@ use harness::sops::{Bed, Call, Format, Output, Sops};
 
 mod layouts;
 mod others;
+mod refused;
 mod rules;
 mod scalars;
 
-#[expect(unused_imports, reason="soon")]
+#[expect(unused_imports, reason = "soon")]
 pub(super) use scalars::{Row, rows};
 
 /// A plain file and how it is to be encrypted.
@@ -65,4 +66,9 @@ pub(super) fn with_recipients(bed: &Bed, text: &str) -> String {
 /// All of them.
 pub(super) fn all() -> Vec<Case> {
     [scalars::cases(), layouts::cases(), rules::cases(), others::cases()].concat()
+}
+
+/// What sops refuses to encrypt, or ought to.
+pub(super) fn refused() -> Vec<Case> {
+    refused::cases()
 }

@@ -73,3 +73,15 @@ impl Drop for Trees {
 pub fn without_comments(leaves: &[String]) -> Vec<String> {
     leaves.iter().filter(|leaf| leaf.split('\t').nth(2) != Some("comment")).cloned().collect()
 }
+
+/// The leaves after one trip through the text of sops, which writes a float without a fraction as a whole number and a negative
+/// zero as 0.
+pub fn as_sops_writes(leaves: &[String]) -> Vec<String> {
+    let respell = |leaf: &String| {
+        let Some((place, number)) = leaf.split_once("\tfloat\t") else { return leaf.clone() };
+        let digits = number.trim_matches('"');
+        let whole = digits.parse::<i64>().map(|whole| format!("{place}\tint\t\"{whole}\""));
+        whole.unwrap_or_else(|_| leaf.clone())
+    };
+    leaves.iter().map(respell).collect()
+}

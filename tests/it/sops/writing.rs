@@ -1,0 +1,56 @@
+//! What we encrypt, sops reads; what sops refuses to encrypt, we refuse.
+
+use harness::sops::cases::{Verdict, differences, report, same_lines};
+use harness::sops::{Bed, Deliberate, Sops, Trees, as_sops_writes, without_comments};
+
+use super::attacks::verdict;
+use super::corpus::{self, Case};
+
+#[test]
+fn what_we_encrypt_is_read_by_both_versions_and_refusals_agree() {
+    let (bed, trees, meant) = (Bed::new("writing"), Trees::start(), Deliberate::of("encrypt"));
+    let cases = [corpus::all(), corpus::refused()].concat();
+    let mut found = differences(&cases, |case| case.name.clone(), |case| encrypt(&bed, &trees, &meant, case));
+    found.extend(meant.unseen());
+    report("writing", cases.len(), &found);
+}
+
+fn encrypt(bed: &Bed, trees: &Trees, meant: &Deliberate, case: &Case) -> Verdict {
+    let [old, new, ours] = [Sops::Old, Sops::New, Sops::Ours].map(|sops| case.encrypt(bed, sops));
+    let theirs = verdict(&old, &new, ours.status);
+    meant.judge(&case.name, &theirs, ours.status).map_err(|fault| {
+        format!("{fault}\n3.11.0: {}\n3.13.3: {}\nours: {}", old.summary(), new.summary(), ours.summary())
+    })?;
+    if !ours.good() {
+        return if ours.stdout.is_empty() { Ok(()) } else { Err("a refusal that prints a file".to_owned()) };
+    }
+    let expected = trees.read(bed, case.format, &case.plain)?;
+    let sealed = &ours.stdout;
+    for sops in [Sops::Old, Sops::New, Sops::Ours] {
+        let opened = bed.decrypt(sops, case.format, sealed);
+        let theirs = if sops == Sops::Ours { &ours } else { &new };
+        if !opened.good()
+            && (!theirs.good() || bed.decrypt(Sops::New, case.format, &theirs.stdout).status == opened.status)
+        {
+            continue; // what sops seals cannot be opened either: not for us, or broken by sops
+        }
+        let plain =
+            opened.succeeded(sops.name()).map_err(|fault| format!("{fault}\n{}", String::from_utf8_lossy(sealed)))?;
+        let found = trees.read(bed, case.format, &plain)?;
+        let leaves = |leaves: &[String]| match sops {
+            Sops::Ours => without_comments(leaves),
+            Sops::Old | Sops::New => as_sops_writes(&without_comments(leaves)),
+        };
+        same_lines(&format!("leaves by {}", sops.name()), &leaves(&expected), &leaves(&found))?;
+        same_lines(&format!("comments by {}", sops.name()), &comments(&expected), &comments(&found))?;
+    }
+    Ok(())
+}
+
+/// The texts of the comments in the order of letters: where they are attached differs between the versions of sops.
+fn comments(leaves: &[String]) -> Vec<String> {
+    let texts = leaves.iter().filter_map(|leaf| leaf.split_once("\tcomment\t"));
+    let mut texts: Vec<_> = texts.map(|(_, text)| text.to_owned()).collect();
+    texts.sort();
+    texts
+}
