@@ -6,7 +6,9 @@ use harness::sops::{Bed, Format, Sops, Trees};
 mod attacks;
 mod changing;
 mod corpus;
+mod identities;
 mod reading;
+mod selection;
 mod writing;
 
 #[test]
