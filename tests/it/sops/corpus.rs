@@ -8,8 +8,7 @@ mod refused;
 mod rules;
 mod scalars;
 
-#[expect(unused_imports, reason = "soon")]
-pub(super) use scalars::{Row, rows};
+pub(super) use scalars::rows;
 
 /// A plain file and how it is to be encrypted.
 #[derive(Debug, Clone)]
