@@ -7,6 +7,7 @@ mod attacks;
 mod changing;
 mod corpus;
 mod flux;
+mod functional;
 mod identities;
 mod random;
 mod reading;
