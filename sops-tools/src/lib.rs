@@ -13,6 +13,8 @@
 //! - command line, logs and printing of the binaries (feature `terminal`): `terminal`
 
 pub mod bootstrap;
+#[cfg(feature = "terminal")]
+pub mod cli;
 pub mod clock;
 pub mod custody;
 pub mod files;
