@@ -9,6 +9,8 @@ use crate::terminal;
 
 mod keygen;
 mod output;
+mod sops;
+mod spelling;
 
 pub use output::{Common, To};
 
@@ -58,7 +60,8 @@ impl Cli {
     /// # Errors
     /// What clap found wrong, and the pages of help and version, which are no fault.
     pub fn parse_from_words(words: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
-        let mut matches = Self::command().try_get_matches_from(words)?;
+        let words = spelling::modern(words.into_iter().collect(), &definition());
+        let mut matches = definition().try_get_matches_from(words)?;
         Self::from_arg_matches_mut(&mut matches)
     }
 
@@ -74,6 +77,11 @@ impl Cli {
         };
         terminal::print(text.trim_end()).map_err(|error| unprintable(&error))
     }
+}
+
+/// The command line as clap knows it.
+pub fn definition() -> clap::Command {
+    Cli::command()
 }
 
 fn unprintable(error: &std::io::Error) -> Failure {

@@ -16,6 +16,8 @@ pub mod bootstrap;
 #[cfg(feature = "terminal")]
 pub mod cli;
 pub mod clock;
+#[cfg(feature = "terminal")]
+mod commands;
 pub mod custody;
 pub mod files;
 pub mod hardening;

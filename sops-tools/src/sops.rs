@@ -9,5 +9,8 @@
 //!
 //! Nothing here prints, and no error holds a value, a hash or a key.
 
+pub mod config;
 pub mod formats;
+pub mod go_regex;
+pub mod sources;
 pub mod tree;

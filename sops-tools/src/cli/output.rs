@@ -14,6 +14,9 @@ pub struct Common {
     /// gets the result, as sops does; write ./json for a file of that name
     #[arg(long, value_name = "text|json|FILE", default_value = "text", global = true, value_parser = To::parse)]
     pub output: To,
+    /// The .sops.yaml that says who may open what is made; by default the nearest one in this folder or above. Also SOPS_CONFIG
+    #[arg(long, value_name = "FILE", global = true)]
+    pub config: Option<PathBuf>,
     /// How log lines on stderr are printed
     #[arg(long, value_enum, default_value_t, global = true)]
     pub log_format: LogFormat,
