@@ -9,5 +9,13 @@
 //!
 //! Nothing here prints, and no error holds a value, a hash or a key.
 
+pub mod aad;
+pub mod cipher;
 pub mod formats;
+pub mod go_regex;
+pub mod mac;
+pub mod rules;
+pub mod shamir;
 pub mod tree;
+pub mod value;
+pub mod walk;
