@@ -9,8 +9,15 @@
 //!
 //! Nothing here prints, and no error holds a value, a hash or a key.
 
+pub mod aad;
+pub mod cipher;
 pub mod config;
 pub mod formats;
 pub mod go_regex;
+pub mod mac;
+pub mod rules;
+pub mod shamir;
 pub mod sources;
 pub mod tree;
+pub mod value;
+pub mod walk;

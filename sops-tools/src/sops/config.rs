@@ -8,6 +8,7 @@ use std::path::{Component, Path, PathBuf};
 
 use regex::bytes::Regex;
 
+use super::rules::RuleField;
 use crate::custody::Recipient;
 use crate::files::{FileErrorKind, read_limited};
 
@@ -58,55 +59,9 @@ pub struct CreationRule {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Selection {
     /// The field that says it.
-    pub field: SelectionField,
+    pub field: RuleField,
     /// The suffix or the expression.
     pub text: String,
-}
-
-/// The six fields that say what is encrypted; at most one is used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum SelectionField {
-    /// `unencrypted_suffix`
-    UnencryptedSuffix,
-    /// `encrypted_suffix`
-    EncryptedSuffix,
-    /// `unencrypted_regex`
-    UnencryptedRegex,
-    /// `encrypted_regex`
-    EncryptedRegex,
-    /// `unencrypted_comment_regex`
-    UnencryptedCommentRegex,
-    /// `encrypted_comment_regex`
-    EncryptedCommentRegex,
-}
-
-impl SelectionField {
-    /// All six.
-    pub const ALL: [Self; 6] = [
-        Self::UnencryptedSuffix,
-        Self::EncryptedSuffix,
-        Self::UnencryptedRegex,
-        Self::EncryptedRegex,
-        Self::UnencryptedCommentRegex,
-        Self::EncryptedCommentRegex,
-    ];
-
-    /// As it is written in `.sops.yaml` and in the metadata of a file.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::UnencryptedSuffix => "unencrypted_suffix",
-            Self::EncryptedSuffix => "encrypted_suffix",
-            Self::UnencryptedRegex => "unencrypted_regex",
-            Self::EncryptedRegex => "encrypted_regex",
-            Self::UnencryptedCommentRegex => "unencrypted_comment_regex",
-            Self::EncryptedCommentRegex => "encrypted_comment_regex",
-        }
-    }
-
-    /// Whether its text is a regular expression.
-    pub fn is_regex(self) -> bool {
-        !matches!(self, Self::UnencryptedSuffix | Self::EncryptedSuffix)
-    }
 }
 
 /// Spaces of one level; `None` for the default of the format.

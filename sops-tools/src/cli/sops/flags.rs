@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use crate::sops::config::{Selection, SelectionField};
+use crate::sops::config::Selection;
 use crate::sops::formats::Format;
+use crate::sops::rules::RuleField;
 
 /// How a file is written, by sops' names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -100,7 +101,7 @@ impl What {
             &self.unencrypted_comment_regex,
             &self.encrypted_comment_regex,
         ];
-        let given = SelectionField::ALL.into_iter().zip(texts);
+        let given = RuleField::ALL.into_iter().zip(texts);
         let some = given.filter_map(|(field, text)| Some(Selection { field, text: text.clone()? }));
         some.filter(|selection| !selection.text.is_empty()).collect()
     }

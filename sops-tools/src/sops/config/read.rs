@@ -4,9 +4,10 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
-use super::{Config, CreationRule, Fault, Indents, Selection, SelectionField};
+use super::{Config, CreationRule, Fault, Indents, Selection};
 use crate::custody::Recipient;
 use crate::sops::go_regex;
+use crate::sops::rules::{Rule, RuleError, RuleField};
 
 /// Deepest nesting of `merge` in a group.
 const MERGE_DEPTH: usize = 16;
@@ -33,7 +34,7 @@ const OTHER_GROUP_FIELDS: [(&str, &str); 7] = [
     ("plugins", "keys of sops plugins"),
 ];
 
-/// Fields of a rule beside those of keys and the six of [`SelectionField`].
+/// Fields of a rule beside those of keys and the six of [`RuleField`].
 const RULE_FIELDS: [&str; 6] =
     ["path_regex", "age", "key_groups", "shamir_threshold", "mac_only_encrypted", "aws_profile"];
 
@@ -168,7 +169,7 @@ impl Reader {
             return None;
         };
         let others = OTHER_FIELDS.iter().map(|(name, _)| *name);
-        let six = SelectionField::ALL.iter().map(|field| field.name());
+        let six = RuleField::ALL.iter().map(|field| field.name());
         let known: Vec<&str> = RULE_FIELDS.into_iter().chain(others).chain(six).collect();
         self.note_unknown(&key, map, &known);
         let mut faults = Vec::new();
@@ -187,13 +188,14 @@ impl Reader {
     }
 
     fn selection(&mut self, key: &str, map: &Map<String, Value>, faults: &mut Vec<Fault>) -> Option<Selection> {
-        let all: Vec<Selection> = SelectionField::ALL
+        let all: Vec<Selection> = RuleField::ALL
             .into_iter()
             .filter_map(|field| Some(Selection { field, text: self.text(key, map, field.name())?.to_owned() }))
             .collect();
-        for one in all.iter().filter(|one| one.field.is_regex()) {
-            if let Err(error) = go_regex::compile(&one.text) {
-                faults.push(fault(format!("{key}.{}", one.field.name()), error.to_string()));
+        for one in &all {
+            if let Err(RuleError::InvalidRegex { error, .. }) = Rule::of(one.field, &one.text) {
+                let wrong = format!("{error}; sops would let it match nothing and could write secrets in clear");
+                faults.push(fault(format!("{key}.{}", one.field.name()), wrong));
             }
         }
         if all.len() > 1 {
