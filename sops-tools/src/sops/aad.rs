@@ -32,8 +32,7 @@ impl Path {
     pub fn display(&self) -> String {
         let ends = self.starts.iter().skip(1).copied().chain([self.text.len()]);
         let keys = self.starts.iter().zip(ends).filter_map(|(&start, end)| self.text.get(start..end.saturating_sub(1)));
-        let keys: Vec<String> =
-            keys.map(|key| String::from_utf8_lossy(key).escape_debug().to_string()).collect();
+        let keys: Vec<String> = keys.map(|key| String::from_utf8_lossy(key).escape_debug().to_string()).collect();
         keys.join(".")
     }
 }

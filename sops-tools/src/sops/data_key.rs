@@ -125,9 +125,11 @@ pub fn recover(metadata: &Metadata, keyring: &dyn Keyring) -> Result<DataKey, No
             }
         }
     };
-    whole
-        .and_then(|whole| DataKey::of(&whole))
-        .ok_or_else(|| NoDataKey { groups, tried: keyring.tried(), parts: problem })
+    whole.and_then(|whole| DataKey::of(&whole)).ok_or_else(|| NoDataKey {
+        groups,
+        tried: keyring.tried(),
+        parts: problem,
+    })
 }
 
 /// The first key of a group that can be opened.
@@ -251,7 +253,9 @@ fn recipients(wanted: &[Vec<KeyId>]) -> Result<Vec<Vec<Recipient>>, SealKeyError
 pub fn recipient_of(key: &KeyId) -> Result<Recipient, SealKeyError> {
     let unusable = |problem: String| SealKeyError::Unusable { key: shown(key), problem };
     if key.kind != KeyKind::Age {
-        return Err(unusable("only age recipients can be sealed to here; use sops itself for this kind of key".to_owned()));
+        return Err(unusable(
+            "only age recipients can be sealed to here; use sops itself for this kind of key".to_owned(),
+        ));
     }
     key.name.parse().map_err(|error: RecipientError| unusable(error.to_string()))
 }

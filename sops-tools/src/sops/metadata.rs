@@ -109,9 +109,7 @@ impl Metadata {
         };
         let threshold = match text("shamir_threshold")?.as_deref() {
             None | Some("" | "0") => None,
-            Some(number) => {
-                Some(number.parse().map_err(|_| MetadataError::WrongType("shamir_threshold".to_owned()))?)
-            }
+            Some(number) => Some(number.parse().map_err(|_| MetadataError::WrongType("shamir_threshold".to_owned()))?),
         };
         let metadata = Self {
             groups: keys::read_groups(&original)?,
@@ -168,7 +166,7 @@ impl Metadata {
             let at = fields.iter().position(|(other, _)| after(other)).unwrap_or(fields.len());
             fields.insert(at, (name, node));
         }
-        Node::Map(fields.into_iter().map(|(name, node)| nodes::entry(&name, node)).collect())
+        Node::Map(fields.into_iter().map(|(name, node)| Item::entry(name, node)).collect())
     }
 
     /// The known fields that have something to say, in sops' order.
@@ -184,12 +182,12 @@ impl Metadata {
             }
         }
         let texts = [("lastmodified", &self.last_modified), ("mac", &self.mac)];
-        all.extend(texts.into_iter().filter_map(|(name, text)| Some((name, nodes::text(text.as_deref()?)))));
-        all.extend(self.rule_fields.iter().map(|(field, text)| (field.name(), nodes::text(text))));
+        all.extend(texts.into_iter().filter_map(|(name, text)| Some((name, Node::text(text.as_deref()?)))));
+        all.extend(self.rule_fields.iter().map(|(field, text)| (field.name(), Node::text(text))));
         if self.mac_scope == Scope::OnlyEncrypted {
-            all.push(("mac_only_encrypted", nodes::leaf(Value::Bool(true))));
+            all.push(("mac_only_encrypted", Node::leaf(Value::Bool(true))));
         }
-        all.push(("version", nodes::text(version::to_write(self.version.as_deref()))));
+        all.push(("version", Node::text(version::to_write(self.version.as_deref()))));
         all.sort_by_key(|(name, _)| rank(name));
         all.into_iter().map(|(name, node)| (name.to_owned(), node)).collect()
     }
@@ -203,7 +201,9 @@ fn rank(name: &str) -> Option<usize> {
 pub fn looks_encrypted(block: &Node) -> bool {
     let Node::Map(items) = block else { return false };
     let has = |name: &str| {
-        items.iter().any(|item| matches!(item, Item::Entry(entry) if entry.key == name && !nodes::is_empty(&entry.node)))
+        items
+            .iter()
+            .any(|item| matches!(item, Item::Entry(entry) if entry.key == name && !nodes::is_empty(&entry.node)))
     };
     has("mac") && has("version")
 }

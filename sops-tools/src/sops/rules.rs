@@ -128,7 +128,8 @@ impl Rule {
         let test = match field {
             RuleField::UnencryptedSuffix | RuleField::EncryptedSuffix => Test::Suffix(*field, text.clone()),
             _ => {
-                let regex = go_regex::compile(text).map_err(|error| RuleError::InvalidRegex { field: *field, error })?;
+                let regex =
+                    go_regex::compile(text).map_err(|error| RuleError::InvalidRegex { field: *field, error })?;
                 Test::Pattern(*field, regex)
             }
         };
@@ -142,10 +143,7 @@ impl Rule {
 
     /// Whether comments decide.
     pub fn is_by_comments(&self) -> bool {
-        matches!(
-            self.test,
-            Test::Pattern(RuleField::UnencryptedCommentRegex | RuleField::EncryptedCommentRegex, _)
-        )
+        matches!(self.test, Test::Pattern(RuleField::UnencryptedCommentRegex | RuleField::EncryptedCommentRegex, _))
     }
 
     /// Whether the comment matches a comment rule. `false` for other rules.
@@ -180,7 +178,8 @@ impl Rule {
 
     /// Whether an encrypted comment would be taken for one that says "not encrypted" when the file is read again.
     pub fn is_confused_by(&self, sealed_comment: &[u8]) -> bool {
-        matches!(self.test, Test::Pattern(RuleField::UnencryptedCommentRegex, _)) && self.matches_comment(sealed_comment)
+        matches!(self.test, Test::Pattern(RuleField::UnencryptedCommentRegex, _))
+            && self.matches_comment(sealed_comment)
     }
 }
 

@@ -69,7 +69,11 @@ enum Step<'a> {
 ///
 /// # Errors
 /// Those of `visit`.
-pub fn walk<'a, E>(tree: &'a Tree, rule: &Rule, mut visit: impl FnMut(&Place<'a, '_>) -> Result<(), E>) -> Result<(), E> {
+pub fn walk<'a, E>(
+    tree: &'a Tree,
+    rule: &Rule,
+    mut visit: impl FnMut(&Place<'a, '_>) -> Result<(), E>,
+) -> Result<(), E> {
     let mut walker = Walker { rule, path: Path::default(), previous: Vec::new(), index: 0, document: 0 };
     for (number, document) in tree.documents.iter().enumerate() {
         walker.document = number;

@@ -4,7 +4,8 @@ use super::*;
 use crate::clock::System;
 
 /// The vector of sops' own tests: key of 32 × `f`, path `bar:`, text `foo`.
-const FOO: &str = "ENC[AES256_GCM,data:oYyi,iv:MyIDYbT718JRr11QtBkcj3Dwm4k1aCGZBVeZf0EyV8o=,tag:t5z2Z023Up0kxwCgw1gNxg==,type:str]";
+const FOO: &str =
+    "ENC[AES256_GCM,data:oYyi,iv:MyIDYbT718JRr11QtBkcj3Dwm4k1aCGZBVeZf0EyV8o=,tag:t5z2Z023Up0kxwCgw1gNxg==,type:str]";
 
 fn cipher() -> Cipher {
     Cipher::new(&DataKey::of(&[b'f'; 32]).unwrap())

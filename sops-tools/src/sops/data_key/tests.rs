@@ -23,7 +23,10 @@ fn each_recipient_of_one_group_opens_the_key() {
     let error = recover(&metadata, &stranger).err().unwrap().to_string();
     let [a, b, c] = [&one, &other, &stranger].map(|identities| identities.to_recipients()[0].to_string());
     let none = "sealed to none of our identities";
-    assert_eq!(error, format!("the data key cannot be opened\n  {a}: {none}\n  {b}: {none}\n  tried: the identity of {c}"));
+    assert_eq!(
+        error,
+        format!("the data key cannot be opened\n  {a}: {none}\n  {b}: {none}\n  tried: the identity of {c}")
+    );
 }
 
 #[test]
@@ -44,7 +47,8 @@ fn groups_need_as_many_as_the_threshold() {
     let groups = seal(&key, &[keys(&[&a]), keys(&[&b]), keys(&[&c])], Some(2), &System).unwrap();
     let metadata = metadata(groups);
     let together = |all: &[&Identities]| {
-        let text: Vec<u8> = all.iter().flat_map(|one| one.to_file_text(crate::clock::Timestamp::UNIX_EPOCH).to_vec()).collect();
+        let text: Vec<u8> =
+            all.iter().flat_map(|one| one.to_file_text(crate::clock::Timestamp::UNIX_EPOCH).to_vec()).collect();
         Identities::parse(&text, std::path::Path::new("keys")).ok().unwrap()
     };
     for pair in [[&a, &b], [&b, &c], [&c, &a]] {
@@ -61,10 +65,13 @@ fn groups_need_as_many_as_the_threshold() {
 fn keys_of_other_kinds_are_named_not_skipped() {
     let fault = |kind, name: &str| {
         let ours = Identities::generate();
-        let enc = seal(&DataKey::generate(&System), &[keys(&[&ours])], None, &System).unwrap().remove(0).keys.remove(0).enc;
+        let enc =
+            seal(&DataKey::generate(&System), &[keys(&[&ours])], None, &System).unwrap().remove(0).keys.remove(0).enc;
         let mut key = SealedKey::age(name, enc);
         key.id.kind = kind;
-        recover(&metadata(vec![Group { keys: vec![key] }]), &Identities::generate()).err().unwrap().groups[0][0].1.clone()
+        recover(&metadata(vec![Group { keys: vec![key] }]), &Identities::generate()).err().unwrap().groups[0][0]
+            .1
+            .clone()
     };
     assert_eq!(fault(KeyKind::Pgp, "F"), KeyFault::OtherKind);
     assert_eq!(fault(KeyKind::Age, "ssh-ed25519 AAAA"), KeyFault::Ssh);

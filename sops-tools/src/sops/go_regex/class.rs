@@ -71,7 +71,8 @@ fn unicode(reader: &mut Reader<'_>, mut negated: bool) -> Result<(), Invalid> {
 /// Whether it is written as Go writes the names of scripts: `Greek`, `Old_Italic`. Whether there is one, the compiler knows.
 fn is_script(name: &str) -> bool {
     let part = |part: &str| {
-        part.starts_with(|first: char| first.is_ascii_uppercase()) && part.chars().all(|letter| letter.is_ascii_alphabetic())
+        part.starts_with(|first: char| first.is_ascii_uppercase())
+            && part.chars().all(|letter| letter.is_ascii_alphabetic())
     };
     name.len() > 2 && name.split('_').all(part)
 }

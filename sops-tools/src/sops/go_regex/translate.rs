@@ -194,7 +194,9 @@ fn count(reader: &mut Reader<'_>) -> Result<Option<String>, Invalid> {
         None => (inside, None),
     };
     let is_number = |digits: &str| {
-        !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) && (digits == "0" || !digits.starts_with('0'))
+        !digits.is_empty()
+            && digits.bytes().all(|byte| byte.is_ascii_digit())
+            && (digits == "0" || !digits.starts_with('0'))
     };
     if !is_number(least) || most.is_some_and(|most| !most.is_empty() && !is_number(most)) {
         return Ok(None);

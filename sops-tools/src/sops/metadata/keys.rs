@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{MetadataError, nodes};
-use crate::sops::tree::{Element, Node};
+use crate::sops::tree::{Element, Item, Node};
 
 /// What kind of key it is, by the name of its list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -103,7 +103,7 @@ impl fmt::Display for KeyId {
 impl SealedKey {
     /// An age recipient with what was sealed to it.
     pub fn age(recipient: &str, enc: String) -> Self {
-        let fields = vec![nodes::entry("recipient", nodes::text(recipient)), nodes::entry("enc", nodes::text(&enc))];
+        let fields = vec![Item::entry("recipient", Node::text(recipient)), Item::entry("enc", Node::text(&enc))];
         Self { id: KeyId::age(recipient), enc, fields: Node::Map(fields) }
     }
 
@@ -173,7 +173,7 @@ pub(super) fn read_groups(fields: &[(String, Node)]) -> Result<Vec<Group>, Metad
 /// Several groups as one node.
 pub(super) fn groups_node(groups: &[Group]) -> Node {
     let group = |group: &Group| {
-        let lists = group.to_lists().into_iter().map(|(name, node)| nodes::entry(name, node));
+        let lists = group.to_lists().into_iter().map(|(name, node)| Item::entry(name, node));
         Element::Node(Node::Map(lists.collect()))
     };
     Node::List(groups.iter().map(group).collect())

@@ -1,9 +1,7 @@
 //! Nodes of a block: taken apart and made.
 
-use zeroize::Zeroizing;
-
 use super::MetadataError;
-use crate::sops::tree::{Element, Entry, Item, Leaf, Node, Value};
+use crate::sops::tree::{Element, Entry, Item, Node, Value};
 use crate::sops::value;
 
 /// Deeper nodes of a block are dropped; formats refuse them anyway.
@@ -72,20 +70,8 @@ pub(super) fn is_empty(node: &Node) -> bool {
     }
 }
 
-pub(super) fn leaf(value: Value) -> Node {
-    Node::Leaf(Leaf { value, at: 0..0 })
-}
-
-pub(super) fn text(text: &str) -> Node {
-    leaf(Value::Str(Zeroizing::new(text.as_bytes().to_vec())))
-}
-
 pub(super) fn number(number: usize) -> Node {
-    leaf(Value::Int(i64::try_from(number).unwrap_or(i64::MAX)))
-}
-
-pub(super) fn entry(key: &str, node: Node) -> Item {
-    Item::Entry(Entry { key: key.to_owned(), node, at: 0..0 })
+    Node::leaf(Value::Int(i64::try_from(number).unwrap_or(i64::MAX)))
 }
 
 /// The same node without its places; comments are left out. A block holds no secrets.
@@ -94,11 +80,11 @@ pub(super) fn copy(node: &Node) -> Node {
 }
 
 fn copy_to(node: &Node, depth: usize) -> Node {
-    let Some(depth) = depth.checked_sub(1) else { return leaf(Value::Null) };
+    let Some(depth) = depth.checked_sub(1) else { return Node::leaf(Value::Null) };
     match node {
-        Node::Leaf(found) => leaf(value::copy(&found.value)),
+        Node::Leaf(found) => Node::leaf(value::copy(&found.value)),
         Node::Map(items) => {
-            Node::Map(entries(items).map(|found| entry(&found.key, copy_to(&found.node, depth))).collect())
+            Node::Map(entries(items).map(|found| Item::entry(&found.key, copy_to(&found.node, depth))).collect())
         }
         Node::List(elements) => Node::List(
             elements

@@ -2,7 +2,7 @@ use super::*;
 use crate::sops::tree::{Element, Leaf};
 
 fn map(fields: Vec<(&str, Node)>) -> Node {
-    Node::Map(fields.into_iter().map(|(name, node)| nodes::entry(name, node)).collect())
+    Node::Map(fields.into_iter().map(|(name, node)| Item::entry(name, node)).collect())
 }
 
 fn list(nodes: Vec<Node>) -> Node {
@@ -10,11 +10,11 @@ fn list(nodes: Vec<Node>) -> Node {
 }
 
 fn text(text: &str) -> Node {
-    nodes::text(text)
+    Node::text(text)
 }
 
 fn null() -> Node {
-    nodes::leaf(Value::Null)
+    Node::leaf(Value::Null)
 }
 
 fn age(recipient: &str) -> Node {
@@ -32,8 +32,10 @@ fn line(node: &Node) -> String {
             format!("{{{}}}", all.join(" "))
         }
         Node::List(elements) => {
-            let all: Vec<String> =
-                elements.iter().map(|element| if let Element::Node(node) = element { line(node) } else { String::new() }).collect();
+            let all: Vec<String> = elements
+                .iter()
+                .map(|element| if let Element::Node(node) = element { line(node) } else { String::new() })
+                .collect();
             format!("[{}]", all.join(" "))
         }
     }
@@ -81,13 +83,14 @@ fn a_new_block_has_the_order_of_sops() {
     };
     assert_eq!(
         line(&metadata.to_node()),
-        "{age:[{recipient:age1a enc:sealed}] lastmodified:T mac:M unencrypted_suffix:_u mac_only_encrypted:true version:3.11.0}"
+        "{age:[{recipient:age1a enc:sealed}] lastmodified:T mac:M unencrypted_suffix:_u mac_only_encrypted:True version:3.11.0}"
     );
 }
 
 #[test]
 fn groups_are_read_and_written_with_their_threshold() {
-    let groups = || list(vec![map(vec![("age", list(vec![age("age1a")]))]), map(vec![("age", list(vec![age("age1b")]))])]);
+    let groups =
+        || list(vec![map(vec![("age", list(vec![age("age1a")]))]), map(vec![("age", list(vec![age("age1b")]))])]);
     let metadata = read(vec![("shamir_threshold", nodes::number(2)), ("key_groups", groups())]);
     assert_eq!((metadata.groups.len(), metadata.threshold), (2, Some(2)));
     assert!(line(&metadata.to_node()).starts_with("{shamir_threshold:2 key_groups:[{age:[{recipient:age1a"));
@@ -110,8 +113,8 @@ fn types_of_other_formats_are_taken() {
         ("age", list(vec![age("age1a")])),
         ("shamir_threshold", text("2")),
         ("mac_only_encrypted", text("true")),
-        ("version", nodes::leaf(Value::Float(3.5))),
-        ("lastmodified", nodes::leaf(Value::Time(b"2026-11-22T15:02:04Z".to_vec().into()))),
+        ("version", Node::leaf(Value::Float(3.5))),
+        ("lastmodified", Node::leaf(Value::Time(b"2026-11-22T15:02:04Z".to_vec().into()))),
         ("mac", text("")),
         ("encrypted_regex", text("")),
     ]);
@@ -138,7 +141,8 @@ fn what_cannot_be_a_block_is_refused_by_field() {
 #[test]
 fn keys_of_every_kind_have_a_name() {
     let kms = map(vec![("arn", text("arn:x")), ("role", text("r")), ("enc", text("e"))]);
-    let vault = map(vec![("vault_address", text("https://v")), ("engine_path", text("transit")), ("key_name", text("k"))]);
+    let vault =
+        map(vec![("vault_address", text("https://v")), ("engine_path", text("transit")), ("key_name", text("k"))]);
     let metadata = read(vec![("hc_vault", list(vec![vault])), ("kms", list(vec![kms]))]);
     let names: Vec<String> = metadata.key_ids().concat().iter().map(ToString::to_string).collect();
     assert_eq!(names, ["kms arn:x+r", "hc_vault https://v/v1/transit/keys/k"]);
