@@ -12,9 +12,11 @@
 pub mod aad;
 pub mod cipher;
 pub mod config;
+pub mod data_key;
 pub mod formats;
 pub mod go_regex;
 pub mod mac;
+pub mod metadata;
 pub mod rules;
 pub mod shamir;
 pub mod sources;

@@ -55,16 +55,53 @@ pub struct Changes<'a> {
 pub struct Malformed {
     /// From 1.
     pub line: usize,
+    /// The kind of fault.
+    pub fault: Fault,
     /// What is wrong, without any text of the file.
     pub problem: &'static str,
 }
 
+/// The kinds of [`Malformed`] that callers tell apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// It is not text of this format at all.
+    Syntax,
+    /// It is not UTF-8.
+    Encoding,
+    /// A key that is no string.
+    Key,
+    /// Two equal keys in one map.
+    Duplicate,
+    /// A whole number above the largest signed one of 64 bits.
+    Number,
+    /// The top level, or a `sops` key at the top level, is no map.
+    Top,
+    /// Nested deeper, or expanded further by aliases, than is read.
+    Limit,
+}
+
 /// Why something cannot be written in a format.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{problem}")]
+#[error("{problem}{}", place(name.as_deref()))]
 pub struct Unwritable {
     /// What cannot be written and why, without any value.
     pub problem: &'static str,
+    /// The key or the anchor it is about, where one can be named.
+    pub name: Option<String>,
+}
+
+impl Unwritable {
+    fn new(problem: &'static str) -> Self {
+        Self { problem, name: None }
+    }
+
+    fn named(problem: &'static str, name: &str) -> Self {
+        Self { problem, name: Some(name.to_owned()) }
+    }
+}
+
+fn place(name: Option<&str>) -> String {
+    name.map(|name| format!(": {name:?}")).unwrap_or_default()
 }
 
 // To come, one module per format behind these three functions:

@@ -3,7 +3,7 @@ use zeroize::Zeroizing;
 
 use super::*;
 use crate::sops::rules::RuleField;
-use crate::sops::tree::{Document, Entry, Value};
+use crate::sops::tree::{Document, Value};
 
 fn comment(text: &str) -> Comment {
     Comment { text: Zeroizing::new(text.as_bytes().to_vec()), at: 0..0 }
@@ -14,15 +14,15 @@ fn note(text: &str) -> Item {
 }
 
 fn leaf(text: &str) -> Node {
-    Node::Leaf(Leaf { value: Value::Str(Zeroizing::new(text.as_bytes().to_vec())), at: 0..0 })
+    Node::text(text)
 }
 
 fn entry(key: &str, node: Node) -> Item {
-    Item::Entry(Entry { key: key.to_owned(), node, at: 0..0 })
+    Item::entry(key, node)
 }
 
 fn tree(root: Vec<Item>) -> Tree {
-    Tree { documents: vec![Document { root, block: None }] }
+    Tree { documents: vec![Document { root, ..Document::default() }], ..Tree::default() }
 }
 
 /// Text, path, and a mark for what is encrypted.
@@ -97,11 +97,11 @@ fn a_comment_counts_until_the_next_value_of_its_level() {
 #[test]
 fn comments_do_not_reach_into_the_next_document() {
     let documents = vec![
-        Document { root: vec![note("mark")], block: None },
-        Document { root: vec![entry("a", leaf("1"))], block: None },
+        Document { root: vec![note("mark")], ..Document::default() },
+        Document { root: vec![entry("a", leaf("1"))], ..Document::default() },
     ];
     let rule = Rule::of(RuleField::EncryptedCommentRegex, "mark").unwrap();
-    assert_eq!(seen(&Tree { documents }, &rule), ["#mark@:", "1@a:"]);
+    assert_eq!(seen(&Tree { documents, ..Tree::default() }, &rule), ["#mark@:", "1@a:"]);
 }
 
 #[test]
