@@ -43,8 +43,8 @@ struct Frame<'a> {
     level: Level<'a>,
     /// Whether its key, or one above it, matches the rule.
     path_matches: bool,
-    /// Whether it was opened under a key of its own, which ends with it.
-    has_key: bool,
+    /// How many keys the path had before it was opened.
+    keys_before: usize,
     /// Whether a comment matches that stands since the last value of this level.
     comment_matches: bool,
     /// Whether such a comment stands on a level above.
@@ -100,7 +100,7 @@ impl Walker<'_> {
         let mut open = vec![Frame {
             level: Level::Map(root.iter()),
             path_matches: false,
-            has_key: false,
+            keys_before: 0,
             comment_matches: false,
             comment_matches_above: false,
         }];
@@ -108,9 +108,7 @@ impl Walker<'_> {
             let in_list = matches!(frame.level, Level::List(_));
             match step(&mut frame.level) {
                 None => {
-                    if frame.has_key {
-                        self.path.pop();
-                    }
+                    self.path.cut(frame.keys_before);
                     open.pop();
                     if let Some(parent) = open.last_mut() {
                         parent.comment_matches = false;
@@ -154,6 +152,7 @@ impl Walker<'_> {
         visit: &mut impl FnMut(&Place<'a, '_>) -> Result<(), E>,
     ) -> Result<Option<Frame<'a>>, E> {
         let path_matches = frame.path_matches || key.is_some_and(|key| self.rule.matches_key(key));
+        let keys_before = self.path.keys();
         if let Some(key) = key {
             self.path.push(key);
         }
@@ -166,9 +165,7 @@ impl Walker<'_> {
                 self.visit(Found::Leaf(leaf), None, in_list, is_encrypted, visit)?;
                 self.previous.clear();
                 self.previous.extend_from_slice(self.path.aad());
-                if key.is_some() {
-                    self.path.pop();
-                }
+                self.path.cut(keys_before);
                 frame.comment_matches = false;
                 return Ok(None);
             }
@@ -176,7 +173,7 @@ impl Walker<'_> {
         Ok(Some(Frame {
             level,
             path_matches,
-            has_key: key.is_some(),
+            keys_before,
             comment_matches: false,
             comment_matches_above: frame.comments(),
         }))
