@@ -12,6 +12,7 @@
 pub mod aad;
 pub mod cipher;
 pub mod data_key;
+pub mod file;
 pub mod formats;
 pub mod go_regex;
 pub mod mac;
