@@ -17,9 +17,16 @@ impl Path {
         self.text.push(b':');
     }
 
-    pub(super) fn pop(&mut self) {
-        if let Some(start) = self.starts.pop() {
+    /// How many keys there are.
+    pub(super) fn keys(&self) -> usize {
+        self.starts.len()
+    }
+
+    /// Goes back to the first `keys`.
+    pub(super) fn cut(&mut self, keys: usize) {
+        if let Some(&start) = self.starts.get(keys) {
             self.text.truncate(start);
+            self.starts.truncate(keys);
         }
     }
 
@@ -88,10 +95,10 @@ mod tests {
         path.push("PASS:WORD");
         assert_eq!(path.aad(), b"stringData:PASS:WORD:");
         assert_eq!(path.display(), "stringData.PASS:WORD");
-        path.pop();
+        path.cut(1);
         assert_eq!(path.aad(), b"stringData:");
-        path.pop();
-        path.pop();
+        path.cut(1);
+        path.cut(0);
         assert_eq!(path.aad(), b":");
     }
 

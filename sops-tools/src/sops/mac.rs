@@ -89,6 +89,7 @@ mod tests {
     use sha2::Sha256;
 
     use super::*;
+    use crate::clock::hex;
 
     fn string(text: &str) -> Value {
         Value::Str(Zeroizing::new(text.as_bytes().to_vec()))
@@ -96,14 +97,16 @@ mod tests {
 
     fn mac(scope: Scope, values: &[(Value, bool)]) -> Mac {
         let mut hasher = Hasher::new(scope);
-        values.iter().for_each(|(value, encrypted)| hasher.add(value, *encrypted));
+        for (value, encrypted) in values {
+            hasher.add(value, *encrypted);
+        }
         hasher.finish()
     }
 
     #[test]
     fn it_is_the_upper_case_hash_of_all_values_without_separators() {
         let all = [(string("a"), true), (Value::Bool(true), false), (Value::Null, true), (Value::Float(1.0), false)];
-        let expected: String = Sha512::digest(b"aTrue1").iter().map(|byte| format!("{byte:02X}")).collect();
+        let expected = hex(&Sha512::digest(b"aTrue1")).to_uppercase();
         assert!(mac(Scope::Everything, &all).is(expected.as_bytes()));
         assert!(!mac(Scope::Everything, &all).is(expected.to_lowercase().as_bytes()));
         assert!(!mac(Scope::Everything, &all).is(b""));
@@ -112,7 +115,7 @@ mod tests {
     #[test]
     fn comments_count_nowhere() {
         let comment = Value::Comment(Zeroizing::new(b" secret".to_vec()));
-        let empty: String = Sha512::digest(b"").iter().map(|byte| format!("{byte:02X}")).collect();
+        let empty = hex(&Sha512::digest(b"")).to_uppercase();
         assert!(mac(Scope::Everything, &[(comment, true)]).is(empty.as_bytes()));
     }
 
@@ -121,7 +124,7 @@ mod tests {
         assert_eq!(ONLY_ENCRYPTED, Sha256::digest(b"sops")[..]);
         let mixed = mac(Scope::OnlyEncrypted, &[(string("a"), true), (string("b"), false)]);
         let start = [ONLY_ENCRYPTED.as_slice(), b"a"].concat();
-        let expected: String = Sha512::digest(start).iter().map(|byte| format!("{byte:02X}")).collect();
+        let expected = hex(&Sha512::digest(start)).to_uppercase();
         assert!(mixed.is(expected.as_bytes()));
     }
 

@@ -121,19 +121,19 @@ impl Rule {
     /// Two rules, or an expression that Go would not compile.
     pub fn of_fields(fields: &[(RuleField, String)]) -> Result<Self, RuleError> {
         let mut set = fields.iter().filter(|(_, text)| !text.is_empty());
-        let Some((field, text)) = set.next() else { return Ok(Self::default()) };
+        let Some((field, rule)) = set.next() else { return Ok(Self::default()) };
         if let Some((second, _)) = set.next() {
             return Err(RuleError::TwoRules(*field, *second));
         }
         let test = match field {
-            RuleField::UnencryptedSuffix | RuleField::EncryptedSuffix => Test::Suffix(*field, text.clone()),
+            RuleField::UnencryptedSuffix | RuleField::EncryptedSuffix => Test::Suffix(*field, rule.clone()),
             _ => {
                 let regex =
-                    go_regex::compile(text).map_err(|error| RuleError::InvalidRegex { field: *field, error })?;
+                    go_regex::compile(rule).map_err(|error| RuleError::InvalidRegex { field: *field, error })?;
                 Test::Pattern(*field, regex)
             }
         };
-        Ok(Self { test, field: Some((*field, text.clone())) })
+        Ok(Self { test, field: Some((*field, rule.clone())) })
     }
 
     /// The field that the block holds; `None` where it holds none.

@@ -127,7 +127,8 @@ fn float(text: &str) -> Option<f64> {
     let number: f64 = text.parse().ok()?;
     let spelled_out = text.bytes().any(|byte| byte.is_ascii_digit());
     let signed = text.starts_with(['+', '-']);
-    (number.is_finite() || (!spelled_out && !(number.is_nan() && signed))).then_some(number)
+    let spelled_as_go = !(spelled_out || number.is_nan() && signed);
+    (number.is_finite() || spelled_as_go).then_some(number)
 }
 
 fn truth(text: &[u8]) -> Option<bool> {

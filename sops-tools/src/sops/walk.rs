@@ -2,7 +2,8 @@
 
 use super::aad::Path;
 use super::rules::{Comments, Rule};
-use super::tree::{Comment, Element, Item, Leaf, Node, Tree};
+use super::tree::{Comment, Element, Item, Leaf, Node, Tree, Value};
+use super::value::spelling;
 
 /// What stands at a place.
 pub enum Found<'a> {
@@ -43,8 +44,8 @@ struct Frame<'a> {
     level: Level<'a>,
     /// Whether its key, or one above it, matches the rule.
     path_matches: bool,
-    /// Whether it was opened under a key of its own, which ends with it.
-    has_key: bool,
+    /// How many keys the path had before it was opened.
+    keys_before: usize,
     /// Whether a comment matches that stands since the last value of this level.
     comment_matches: bool,
     /// Whether such a comment stands on a level above.
@@ -100,7 +101,7 @@ impl Walker<'_> {
         let mut open = vec![Frame {
             level: Level::Map(root.iter()),
             path_matches: false,
-            has_key: false,
+            keys_before: 0,
             comment_matches: false,
             comment_matches_above: false,
         }];
@@ -108,9 +109,7 @@ impl Walker<'_> {
             let in_list = matches!(frame.level, Level::List(_));
             match step(&mut frame.level) {
                 None => {
-                    if frame.has_key {
-                        self.path.pop();
-                    }
+                    self.path.cut(frame.keys_before);
                     open.pop();
                     if let Some(parent) = open.last_mut() {
                         parent.comment_matches = false;
@@ -154,6 +153,7 @@ impl Walker<'_> {
         visit: &mut impl FnMut(&Place<'a, '_>) -> Result<(), E>,
     ) -> Result<Option<Frame<'a>>, E> {
         let path_matches = frame.path_matches || key.is_some_and(|key| self.rule.matches_key(key));
+        let keys_before = self.path.keys();
         if let Some(key) = key {
             self.path.push(key);
         }
@@ -166,9 +166,7 @@ impl Walker<'_> {
                 self.visit(Found::Leaf(leaf), None, in_list, is_encrypted, visit)?;
                 self.previous.clear();
                 self.previous.extend_from_slice(self.path.aad());
-                if key.is_some() {
-                    self.path.pop();
-                }
+                self.path.cut(keys_before);
                 frame.comment_matches = false;
                 return Ok(None);
             }
@@ -176,7 +174,7 @@ impl Walker<'_> {
         Ok(Some(Frame {
             level,
             path_matches,
-            has_key: key.is_some(),
+            keys_before,
             comment_matches: false,
             comment_matches_above: frame.comments(),
         }))
@@ -194,6 +192,46 @@ impl Walker<'_> {
         self.index += 1;
         let (path, previous) = (&self.path, self.previous.as_slice());
         visit(&Place { found, index, document: self.document, path, previous, next_key, in_list, is_encrypted })
+    }
+}
+
+/// Puts values into a tree, in the order of [`walk`]: `next` is asked at every place and gives what stands there from now on, or nothing.
+pub fn fill(tree: &mut Tree, mut next: impl FnMut() -> Option<Value>) {
+    enum Open<'a> {
+        Map(std::slice::IterMut<'a, Item>),
+        List(std::slice::IterMut<'a, Element>),
+    }
+    for document in &mut tree.documents {
+        let mut open = vec![Open::Map(document.root.iter_mut())];
+        while let Some(level) = open.last_mut() {
+            let node = match level {
+                Open::Map(items) => items.next().map(|item| match item {
+                    Item::Comment(comment) => Err(comment),
+                    Item::Entry(entry) => Ok(&mut entry.node),
+                }),
+                Open::List(elements) => elements.next().map(|element| match element {
+                    Element::Comment(comment) => Err(comment),
+                    Element::Node(node) => Ok(node),
+                }),
+            };
+            match node {
+                None => {
+                    open.pop();
+                }
+                Some(Ok(Node::Map(items))) => open.push(Open::Map(items.iter_mut())),
+                Some(Ok(Node::List(elements))) => open.push(Open::List(elements.iter_mut())),
+                Some(Ok(Node::Leaf(leaf))) => {
+                    if let Some(value) = next() {
+                        leaf.value = value;
+                    }
+                }
+                Some(Err(comment)) => {
+                    if let Some(value) = next() {
+                        comment.text = spelling(&value);
+                    }
+                }
+            }
+        }
     }
 }
 

@@ -150,16 +150,15 @@ pub(super) fn translate(expression: &str) -> Result<String, Invalid> {
                 reader.out.push(next);
                 repetition(&mut reader, last)?
             }
-            '{' => match count(&mut reader)? {
-                Some(braces) => {
+            '{' => {
+                if let Some(braces) = count(&mut reader)? {
                     reader.out.push_str(&braces);
                     repetition(&mut reader, last)?
-                }
-                None => {
+                } else {
                     reader.literal('{');
                     Last::Item
                 }
-            },
+            }
             '\\' => escaped(&mut reader, last)?,
             other => {
                 reader.literal(other);

@@ -108,6 +108,7 @@ impl SealedKey {
     }
 
     /// The same key with all its fields.
+    #[must_use]
     pub fn copy(&self) -> Self {
         Self { id: self.id.clone(), enc: self.enc.clone(), fields: nodes::copy(&self.fields) }
     }
