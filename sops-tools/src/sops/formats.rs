@@ -160,6 +160,20 @@ pub fn emit(format: Format, tree: &Tree, block: Option<&Node>) -> Result<Text, U
     }
 }
 
+/// One value by itself, as sops gives it out when it is extracted: a map, a list or a scalar.
+///
+/// # Errors
+/// When the format cannot say it; dotenv, INI and binary files have no form for a value by itself.
+pub fn emit_node(format: Format, node: &Node) -> Result<Text, Unwritable> {
+    match format {
+        Format::Yaml => yaml::emit_node(node),
+        Format::Json => json::emit_node(node),
+        Format::Dotenv | Format::Ini | Format::Binary => {
+            Err(Unwritable::new("what is not text cannot be given out by itself in this format"))
+        }
+    }
+}
+
 /// The text of a source; a byte order mark is part of it.
 fn text(source: &[u8]) -> Result<&str, Malformed> {
     std::str::from_utf8(source).map_err(|error| {
