@@ -4,6 +4,10 @@ use std::path::Path;
 
 use super::tree::{Node, Span, Text, Tree, Value};
 
+mod binary;
+mod dotenv;
+mod flat;
+mod ini;
 mod json;
 mod splice;
 mod yaml;
@@ -126,7 +130,9 @@ pub fn parse(format: Format, source: &[u8]) -> Result<Tree, Malformed> {
     match format {
         Format::Yaml => yaml::parse(source),
         Format::Json => json::parse(source),
-        _ => Err(Malformed { line: 1, fault: Fault::Syntax, problem: "not yet" }),
+        Format::Dotenv => dotenv::parse(source),
+        Format::Ini => ini::parse(source),
+        Format::Binary => binary::parse(source),
     }
 }
 
@@ -142,7 +148,9 @@ pub fn rewrite(format: Format, source: &[u8], tree: &Tree, changes: &Changes<'_>
     match format {
         Format::Yaml => yaml::rewrite(source, tree, changes),
         Format::Json => json::rewrite(source, tree, changes),
-        _ => Err(Unwritable::new("not yet")),
+        Format::Dotenv => dotenv::rewrite(source, tree, changes),
+        Format::Ini => ini::rewrite(source, tree, changes),
+        Format::Binary => binary::rewrite(source, tree, changes),
     }
 }
 
@@ -156,7 +164,9 @@ pub fn emit(format: Format, tree: &Tree, block: Option<&Node>) -> Result<Text, U
     match format {
         Format::Yaml => yaml::emit(tree, block),
         Format::Json => json::emit(tree, block),
-        _ => Err(Unwritable::new("not yet")),
+        Format::Dotenv => dotenv::emit(tree, block),
+        Format::Ini => ini::emit(tree, block),
+        Format::Binary => binary::emit(tree, block),
     }
 }
 
