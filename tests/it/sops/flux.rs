@@ -117,7 +117,7 @@ fn plain_lines_stay(plain: &str, sealed: &str) -> Verdict {
         let key = line.split("ENC[").next().unwrap_or_default();
         let fits = |old: &str| {
             old.trim_end_matches(['\r', '\n']) == line
-                || line.contains("ENC[") && old.starts_with(key.trim_end_matches('#').trim_end())
+                || line.contains("ENC[") && old.starts_with(key.trim_end_matches(['#', '"']).trim_end())
         };
         // The lines of a block scalar that became one value are skipped.
         if !before.by_ref().any(fits) {

@@ -126,12 +126,6 @@ const SETTINGS: &[Setting] = &[
     ),
     setting("nothing at all", &[PLAIN], "s", &["encrypt", "plain.yaml"]),
     setting(
-        "the other recipients' flags",
-        &[PLAIN],
-        "s",
-        &["encrypt", "--age", "@alice", "--age", "@bob", "plain.yaml"],
-    ),
-    setting(
         "path from the folder of the configuration",
         &[PLAIN, (".sops.yaml", "creation_rules: [{path_regex: ^s/plain, age: '@alice'}, {age: '@bob'}]")],
         "s",
@@ -253,7 +247,7 @@ const SETTINGS: &[Setting] = &[
     ),
     setting("a file that is not there", &[("s/.sops.yaml", ALICE)], "s", &["encrypt", "plain.yaml"]),
     setting("no file", &[("s/.sops.yaml", ALICE)], "s", &["encrypt"]),
-    setting("a folder as the file", &[PLAIN, ("s/.sops.yaml", ALICE)], "", &["encrypt", "s"]),
+    setting("a folder as the file", &[PLAIN, ("s/.sops.yaml", ALICE)], "s", &["encrypt", "../s"]),
 ];
 
 #[test]

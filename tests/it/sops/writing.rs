@@ -5,6 +5,7 @@ use harness::sops::{Bed, Deliberate, Sops, Trees, as_sops_writes, without_commen
 
 use super::attacks::verdict;
 use super::corpus::{self, Case};
+use super::reading::comments;
 
 #[test]
 fn what_we_encrypt_is_read_by_both_versions_and_refusals_agree() {
@@ -45,12 +46,4 @@ fn encrypt(bed: &Bed, trees: &Trees, meant: &Deliberate, case: &Case) -> Verdict
         same_lines(&format!("comments by {}", sops.name()), &comments(&expected), &comments(&found))?;
     }
     Ok(())
-}
-
-/// The texts of the comments in the order of letters: where they are attached differs between the versions of sops.
-fn comments(leaves: &[String]) -> Vec<String> {
-    let texts = leaves.iter().filter_map(|leaf| leaf.split_once("\tcomment\t"));
-    let mut texts: Vec<_> = texts.map(|(_, text)| text.to_owned()).collect();
-    texts.sort();
-    texts
 }

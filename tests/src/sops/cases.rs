@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// At most so many differences are shown whole; all are counted.
-const SHOWN: usize = 60;
+const SHOWN: usize = 150;
 
 /// Runs `check` for every case on all cores.
 ///
