@@ -132,7 +132,7 @@ pub fn parse(format: Format, source: &[u8]) -> Result<Tree, Malformed> {
         Format::Json => json::parse(source),
         Format::Dotenv => dotenv::parse(source),
         Format::Ini => ini::parse(source),
-        Format::Binary => binary::parse(source),
+        Format::Binary => Ok(binary::parse(source)),
     }
 }
 
@@ -170,11 +170,16 @@ pub fn emit(format: Format, tree: &Tree, block: Option<&Node>) -> Result<Text, U
     }
 }
 
+/// How many lines end in a text.
+fn line_ends(text: &[u8]) -> usize {
+    text.split(|byte| *byte == b'\n').count() - 1
+}
+
 /// The text of a source; a byte order mark is part of it.
 fn text(source: &[u8]) -> Result<&str, Malformed> {
     std::str::from_utf8(source).map_err(|error| {
         let valid = source.get(..error.valid_up_to()).unwrap_or_default();
-        let line = 1 + valid.iter().filter(|byte| **byte == b'\n').count();
+        let line = 1 + line_ends(valid);
         Malformed { line, fault: Fault::Encoding, problem: "not UTF-8 text" }
     })
 }

@@ -2,21 +2,21 @@
 
 use zeroize::Zeroizing;
 
-use super::{Changes, Malformed, New, Unwritable, flat, json};
+use super::{Changes, New, Unwritable, flat, json};
 use crate::sops::tree::{Document, Entry, Item, Leaf, Node, Text, Tree, Value};
 
 const KEY: &str = "data";
 
-pub(super) fn parse(source: &[u8]) -> Result<Tree, Malformed> {
+pub(super) fn parse(source: &[u8]) -> Tree {
     if let Some(envelope) = envelope(source) {
-        return Ok(envelope);
+        return envelope;
     }
     let at = 0..source.len();
     let value = Value::Str(Zeroizing::new(source.to_vec()));
     let leaf = Leaf { value, at: at.clone(), indent: None, alias: None };
     let entry = Entry { key: KEY.to_owned(), node: Node::Leaf(leaf), at };
     let document = Document { root: vec![Item::Entry(entry)], block: None, end: source.len() };
-    Ok(Tree { documents: vec![document], notes: Vec::new() })
+    Tree { documents: vec![document], notes: Vec::new() }
 }
 
 /// The file as an envelope, if it is one: an object with a text under `data` and a block.

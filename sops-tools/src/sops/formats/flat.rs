@@ -139,13 +139,13 @@ fn put(mut part: &mut Part, steps: &[Step], leaf: Leaf) -> bool {
         };
         part = match (part, step) {
             (Part::Map(map), Step::Key(key)) => map.entry(key.clone()).or_insert_with(empty),
-            (Part::List(list), Step::Index(index)) => list.entry(*index).or_insert_with(empty),
+            (Part::List(parts), Step::Index(index)) => parts.entry(*index).or_insert_with(empty),
             _ => return false,
         };
     }
     match (part, last) {
         (Part::Map(map), Step::Key(key)) => map.insert(key.clone(), Part::Leaf(leaf)).is_none(),
-        (Part::List(list), Step::Index(index)) => list.insert(*index, Part::Leaf(leaf)).is_none(),
+        (Part::List(parts), Step::Index(index)) => parts.insert(*index, Part::Leaf(leaf)).is_none(),
         _ => false,
     }
 }
@@ -160,7 +160,7 @@ fn node(part: Part) -> Node {
 
 /// Line ends as `\n`.
 pub(super) fn escaped(text: &[u8]) -> Text {
-    let lines = text.iter().filter(|byte| **byte == b'\n').count();
+    let lines = super::line_ends(text);
     let mut out = Zeroizing::new(Vec::with_capacity(text.len() + lines));
     for (index, line) in text.split(|byte| *byte == b'\n').enumerate() {
         if index > 0 {

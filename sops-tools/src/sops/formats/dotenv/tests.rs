@@ -43,12 +43,12 @@ fn the_block_is_flat_in_the_file_and_nested_in_the_tree() {
         shown(&sealed),
         "{A=\"1\" B=\"2\"} sops={age=[{enc=\"a\\nb\\n\" recipient=\"age1\"}] mac=\"ENC[m]\" version=\"3.11.0\"}"
     );
-    let mixed = format!("A=1\nsops_mac=x\nB=2\nsops_version=1\nC=3\n");
+    let mixed = "A=1\nsops_mac=x\nB=2\nsops_version=1\nC=3\n";
     assert_eq!(
-        changed(&mixed, &Changes { spellings: Vec::new(), block: Some(&block("3.11.0")) }),
+        changed(mixed, &Changes { spellings: Vec::new(), block: Some(&block("3.11.0")) }),
         format!("A=1\n{BLOCK}B=2\nC=3\n")
     );
-    assert_eq!(changed(&mixed, &Changes::default()), "A=1\nB=2\nC=3\n");
+    assert_eq!(changed(mixed, &Changes::default()), "A=1\nB=2\nC=3\n");
 }
 
 #[test]
