@@ -1,6 +1,7 @@
 //! What can be wrong with a file. Errors name lines and keys, never values, hashes or keys' secrets.
 
 use super::SopsExit;
+use super::path::PathFault;
 use crate::sops::cipher;
 use crate::sops::data_key::{NoDataKey, SealKeyError};
 use crate::sops::formats::{self, Malformed, Unwritable};
@@ -62,6 +63,9 @@ pub enum FileError {
     /// The MAC.
     #[error("{0}")]
     Mac(MacFault),
+    /// A path of `set` or `unset`.
+    #[error("{0}")]
+    Path(#[from] PathFault),
     /// A format cannot say it.
     #[error("{0}")]
     Unwritable(#[from] Unwritable),
@@ -118,6 +122,8 @@ impl FileError {
             Self::Value { .. } | Self::MisplacedComment { .. } => SopsExit::ValueNotOpened,
             Self::Mac(_) => SopsExit::MacMismatch,
             Self::Unwritable(_) => SopsExit::CannotDump,
+            Self::Path(PathFault::Absent(_)) => SopsExit::Generic,
+            Self::Path(_) => SopsExit::InvalidPath,
             Self::ConfusingComment { .. } => SopsExit::ValuesNotSealed,
             Self::MalformedSealed(_)
             | Self::NotEncrypted
