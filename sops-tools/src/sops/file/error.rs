@@ -122,10 +122,10 @@ impl FileError {
             Self::Value { .. } | Self::MisplacedComment { .. } => SopsExit::ValueNotOpened,
             Self::Mac(_) => SopsExit::MacMismatch,
             Self::Unwritable(_) => SopsExit::CannotDump,
-            Self::Path(PathFault::Absent(_)) => SopsExit::Generic,
-            Self::Path(_) => SopsExit::InvalidPath,
+            Self::Path(fault) if !matches!(fault, PathFault::Absent(_)) => SopsExit::InvalidPath,
             Self::ConfusingComment { .. } => SopsExit::ValuesNotSealed,
-            Self::MalformedSealed(_)
+            Self::Path(_)
+            | Self::MalformedSealed(_)
             | Self::NotEncrypted
             | Self::Metadata(_)
             | Self::Rule(_)
@@ -139,5 +139,5 @@ impl FileError {
 
 /// The line of a byte, from 1.
 pub(super) fn line_of(source: &[u8], at: usize) -> usize {
-    1 + source.get(..at).unwrap_or(source).iter().filter(|&&byte| byte == b'\n').count()
+    source.get(..at).unwrap_or(source).split(|&byte| byte == b'\n').count()
 }
