@@ -2,9 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use super::destination::not_written;
 use super::failure::file_failure;
 use super::input::{self, Input, Place};
 use super::site::Site;
+use crate::files;
 use crate::report::{Failure, SopsExit};
 use crate::sops::file::{OpenFile, SopsFile};
 use crate::sops::formats::Format;
@@ -99,5 +101,18 @@ impl Read {
         };
         let file = file.map_err(|error| file_failure(&shown, error))?;
         Ok(Opened { input: self.input, file, output: self.output, keyring })
+    }
+}
+
+impl Opened {
+    /// Writes a new version of the file in its place.
+    ///
+    /// # Errors
+    /// It was not written, and the file is as it was.
+    pub(crate) fn replace(&self, sealed: &[u8]) -> Result<(), Failure> {
+        let Place::File(path) = &self.input.place else {
+            return Err(Failure::sops(SopsExit::NoFile, "no-file", "standard input cannot be changed; name a file"));
+        };
+        files::replace_unchanged(path, &self.input.bytes, sealed).map_err(|error| not_written(&error))
     }
 }

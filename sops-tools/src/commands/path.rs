@@ -1,13 +1,6 @@
 //! Paths into a file as sops writes them: `["key"][0]`.
 
-/// One step down.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Step {
-    /// To what belongs to a key of a map.
-    Key(String),
-    /// To an element of a list, from 0.
-    Index(usize),
-}
+use crate::sops::file::Step;
 
 /// Reads a path: keys in double or single quotes, indices bare, each in brackets. A quote of the other kind may stand in a key.
 /// A word that is neither quoted nor a number is a key, as in sops.

@@ -5,14 +5,12 @@ use std::io::BufRead as _;
 use serde_json::json;
 
 use super::creation::{key_ids, parse};
-use super::destination::not_written;
 use super::failure::file_failure;
 use super::input::Place;
 use super::left::{told, values_to_change};
 use super::open::{Opening, Read};
 use super::recipients::Difference;
 use super::site::{Site, config_failure};
-use crate::files;
 use crate::report::{Failure, SopsExit};
 use crate::sops::file::{Guard, Keys, Update};
 use crate::terminal::{self, Output};
@@ -70,7 +68,7 @@ pub(crate) fn run(opening: Opening, flags: &Flags, site: &Site<'_>) -> Result<()
             (sealed, "new-data-key", values)
         }
     };
-    files::replace_unchanged(&path, &opened.input.bytes, &sealed).map_err(|error| not_written(&error))?;
+    opened.replace(&sealed)?;
     tell(flags.form, &shown, &difference, word, &values)
 }
 

@@ -13,6 +13,7 @@ use crate::commands::open::Opening;
 use crate::commands::site::Site;
 use crate::commands::{decrypt, path};
 use crate::report::{Failure, SopsExit};
+use crate::sops::file::Step;
 
 pub(crate) const DECRYPT_EXAMPLES: &str = "\
 Examples:
@@ -108,7 +109,7 @@ impl Get {
     }
 }
 
-fn parse_path(text: &str) -> Result<Vec<path::Step>, Failure> {
+fn parse_path(text: &str) -> Result<Vec<Step>, Failure> {
     path::parse(text).ok_or_else(|| {
         Failure::sops(SopsExit::InvalidExtractPath, "path", "the path to extract is not valid")
             .hint("write each key in quotes and brackets and each index in brackets, as '[\"key\"][0]'")
