@@ -62,7 +62,7 @@ fn judge(bed: &Bed, trees: &Trees, meant: &Deliberate, attack: &Attack) -> Verdi
         return Err(format!("sops-tools ended with {}", ours.summary()));
     }
     let theirs = verdict(&old, &new, ours.status);
-    let explained = meant.judge(&attack.what, &theirs, ours.status);
+    let explained = meant.judge_in(&attack.what, attack.format, &theirs, ours.status);
     explained.map_err(|fault| {
         format!("{fault}\n3.11.0: {}\n3.13.3: {}\nours: {}", old.summary(), new.summary(), ours.summary())
     })?;

@@ -51,6 +51,24 @@ impl Deliberate {
         Ok(())
     }
 
+    /// As [`Deliberate::judge`], where a row may be about one format alone: `what in FORMAT`.
+    ///
+    /// # Errors
+    /// What is missing or different.
+    pub fn judge_in(&self, what: &str, format: super::Format, sops: &str, ours: i32) -> Result<(), String> {
+        let narrow = format!("{what} in {}", format.name());
+        self.judge(if self.rows.contains_key(&narrow) { &narrow } else { what }, sops, ours)
+    }
+
+    /// Whether the table says that sops and ours both succeed at `what` and come to other results: `0` and `0, otherwise`.
+    pub fn otherwise(&self, what: &str) -> bool {
+        let meant = self.rows.get(what).is_some_and(|row| row.sops == "0" && row.ours == "0, otherwise");
+        if meant {
+            *self.seen.lock().expect("no holder panics").entry(what.to_owned()).or_default() += 1;
+        }
+        meant
+    }
+
     /// Rows that no case has shown to be true.
     pub fn unseen(&self) -> Vec<String> {
         let seen = self.seen.lock().expect("no holder panics");
