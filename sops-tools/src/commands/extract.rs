@@ -75,11 +75,11 @@ fn entry<'a>(items: &'a [Item], key: &str) -> Option<&'a Node> {
 
 /// Comments between elements, of either form, are no elements.
 fn element(elements: &[Element], index: usize) -> Option<&Node> {
-    let nodes = elements.iter().filter_map(|element| match element {
+    let mut nodes = elements.iter().filter_map(|element| match element {
         Element::Node(node) if !is_comment(node) => Some(node),
         _ => None,
     });
-    nodes.skip(index).next()
+    nodes.nth(index)
 }
 
 fn is_comment(node: &Node) -> bool {

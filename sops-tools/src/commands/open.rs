@@ -57,12 +57,10 @@ impl Opening {
     /// It cannot be read, or is no sealed file of its format.
     pub(crate) fn read(self, absent: SopsExit) -> Result<Read, Failure> {
         let format = input::format(self.input, self.rule_name());
-        // What comes without a name is given out as it came in.
-        let output = self.output.unwrap_or(match self.rule_name() {
-            None => format,
-            Some(name) if self.input.is_none() || Format::of_path(name) != Format::Binary => Format::of_path(name),
-            Some(_) => format,
-        });
+        // The name tells, where it tells anything; what comes without a name is given out as it came in.
+        let by_name = self.rule_name().map(Format::of_path);
+        let told = by_name.filter(|by_name| self.input.is_none() || *by_name != Format::Binary);
+        let output = self.output.unwrap_or(told.unwrap_or(format));
         let input = self.place.read(absent)?;
         let file = SopsFile::parse(format, &input.bytes).map_err(|error| {
             let failure = file_failure(&input.place.shown(), error);

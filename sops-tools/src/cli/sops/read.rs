@@ -37,8 +37,7 @@ pub(crate) struct Decrypt {
     /// Write the result into the file itself
     #[arg(short, long)]
     in_place: bool,
-    /// Only what belongs to this path, as ["key"][0]
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", help = "Only what belongs to this path, as [\"key\"][0]")]
     extract: Option<String>,
     #[command(flatten)]
     formats: Formats,
@@ -57,7 +56,7 @@ pub(crate) struct Decrypt {
 pub(crate) struct Get {
     /// The encrypted file; - for standard input
     file: PathBuf,
-    /// Which value, as ["key"][0]
+    #[arg(help = "Which value, as [\"key\"][0]")]
     path: String,
     #[command(flatten)]
     formats: Formats,

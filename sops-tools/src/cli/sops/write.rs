@@ -93,7 +93,7 @@ pub(crate) struct Edit {
 pub(crate) struct Set {
     /// The encrypted file
     file: Option<PathBuf>,
-    /// Which value, as ["key"][0]
+    #[arg(help = "Which value, as [\"key\"][0]")]
     path: Option<String>,
     /// The value as JSON; with --value-file the file that holds it
     #[arg(allow_negative_numbers = true)]
@@ -116,7 +116,7 @@ pub(crate) struct Set {
 pub(crate) struct Unset {
     /// The encrypted file
     file: Option<PathBuf>,
-    /// Which key or element, as ["key"][0]
+    #[arg(help = "Which key or element, as [\"key\"][0]")]
     path: Option<String>,
     /// Leave the file as it is where there is no such key
     #[arg(long)]
