@@ -2,8 +2,10 @@
 
 mod alias;
 mod build;
+mod edit;
 mod emit;
 mod events;
+mod outline;
 mod resolve;
 mod rewrite;
 mod spell;
@@ -23,6 +25,8 @@ pub(super) fn rewrite(source: &[u8], tree: &Tree, changes: &Changes<'_>) -> Resu
 pub(super) fn emit(tree: &Tree, block: Option<&Node>) -> Result<Text, Unwritable> {
     emit::emit(tree, block)
 }
+
+pub(super) use edit::{set, unset};
 
 #[cfg(test)]
 mod tests;
