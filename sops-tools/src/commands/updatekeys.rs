@@ -69,7 +69,7 @@ pub(crate) fn run(opening: Opening, flags: &Flags, site: &Site<'_>) -> Result<()
             (sealed, "new-data-key", values)
         }
     };
-    opened.replace(&sealed)?;
+    let _ = opened.replace(&sealed)?;
     tell(flags.form, &shown, &difference, word, &values)
 }
 
