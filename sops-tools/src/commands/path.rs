@@ -12,15 +12,12 @@ pub(crate) fn parse(text: &str) -> Option<Vec<Step>> {
     while !rest.is_empty() {
         let inside = rest.strip_prefix('[')?;
         let quote = inside.chars().next().filter(|first| matches!(first, '"' | '\''));
-        let (step, after) = match quote {
-            Some(quote) => {
-                let (key, after) = inside.get(1..)?.split_once(&format!("{quote}]"))?;
-                (Step::Key(key.to_owned()), after)
-            }
-            None => {
-                let (word, after) = inside.split_once(']')?;
-                (bare(word)?, after)
-            }
+        let (step, after) = if let Some(quote) = quote {
+            let (key, after) = inside.get(1..)?.split_once(&format!("{quote}]"))?;
+            (Step::Key(key.to_owned()), after)
+        } else {
+            let (word, after) = inside.split_once(']')?;
+            (bare(word)?, after)
         };
         steps.push(step);
         rest = after.trim_start();

@@ -1,5 +1,6 @@
 //! `updatekeys`: the recipients of a file become those of its rule.
 
+use std::fmt::Write as _;
 use std::io::BufRead as _;
 
 use serde_json::json;
@@ -68,7 +69,7 @@ pub(crate) fn run(opening: Opening, flags: &Flags, site: &Site<'_>) -> Result<()
             (sealed, "new-data-key", values)
         }
     };
-    opened.replace(&sealed)?;
+    let _ = opened.replace(&sealed)?;
     tell(flags.form, &shown, &difference, word, &values)
 }
 
@@ -93,11 +94,9 @@ fn wanted(read: &Read, path: &std::path::Path, threshold: Option<usize>, site: &
 fn agreed(shown: &str, difference: &Difference, keys: &Keys) -> Result<bool, Failure> {
     let mut text = format!("The following changes will be made to the groups of {shown}:\n{}", difference.to_text());
     if keys.groups.len() > 1 {
-        text += &format!(
-            "{} of {} groups will be needed\n",
-            keys.threshold.unwrap_or(keys.groups.len()),
-            keys.groups.len()
-        );
+        let needed = keys.threshold.unwrap_or(keys.groups.len());
+        // Writing into a string cannot fail.
+        let _ = writeln!(text, "{needed} of {} groups will be needed", keys.groups.len());
     }
     if !difference.removed().is_empty() {
         text += "The file gets a new data key.\n";
