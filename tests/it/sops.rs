@@ -9,6 +9,7 @@ mod corpus;
 mod flux;
 mod functional;
 mod identities;
+mod printing;
 mod random;
 mod reading;
 mod selection;

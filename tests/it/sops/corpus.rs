@@ -8,7 +8,7 @@ mod refused;
 mod rules;
 mod scalars;
 
-pub(super) use scalars::rows;
+pub(super) use scalars::{Row, document, rows};
 
 /// A plain file and how it is to be encrypted.
 #[derive(Debug, Clone)]

@@ -100,7 +100,7 @@ fn recoded(bases: &Bases) -> Vec<Attack> {
         attack("byte order mark", format!("\u{feff}{sealed}").into_bytes());
         attack("zero byte", sealed.replacen('\n', "\n\0", 1).into_bytes());
         let mut broken = sealed.clone().into_bytes();
-        let place = sealed.find('u').expect("a letter");
+        let place = sealed.find("recipient").expect("a recipient");
         broken[place] = 0xff;
         attack("byte that is no UTF-8", broken);
         attack("tab before the first line", format!("\t{sealed}").into_bytes());
