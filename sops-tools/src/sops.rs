@@ -21,6 +21,8 @@ pub mod mac;
 pub mod metadata;
 pub mod rules;
 pub mod shamir;
+#[cfg(feature = "ssh")]
+pub mod ssh;
 pub mod tree;
 pub mod value;
 pub mod walk;
