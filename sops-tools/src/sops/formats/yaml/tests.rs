@@ -109,9 +109,12 @@ fn plain_scalars_are_read_as_sops_reads_them() {
         ("!!binary aGVsbG8=", "\"hello\""),
         ("!!float 1", "f1.0"),
         ("! 12", "i12"),
+        ("<<", "\"<<\""),
+        ("!!merge <<", "\"<<\""),
         ("!custom 12", "\"12\""),
         ("2024-05-06t01:02:03Z", "t2024-05-06T01:02:03Z"),
         ("0b-101", "i-5"),
+        ("2024-12-29  01:0:59", "t2024-12-29T01:00:59Z"),
         ("-0.0", "f-0.0"),
         ("1e999", "\"1e999\""),
         ("-", "\"-\""),
@@ -138,6 +141,10 @@ fn what_sops_cannot_hold_is_refused_by_kind() {
     assert_eq!(fault("a: *b\n"), Fault::Syntax);
     assert_eq!(fault("a: &b [*b]\n"), Fault::Syntax);
     assert_eq!(fault("a: !!int x\n"), Fault::Syntax);
+    assert_eq!(fault("a: 1\n...\nb: 2\n"), Fault::Syntax);
+    assert_eq!(fault("...\nb: 2\n"), Fault::Syntax);
+    assert_eq!(fault("\ta: 1\n"), Fault::Syntax);
+    assert_eq!(fault("a: 2024-05-06T01:02:03+24:00\n"), Fault::Syntax);
     let deep = format!("a: {}", "[".repeat(70));
     assert!(matches!(fault(&deep), Fault::Limit | Fault::Syntax));
     assert_eq!(fault(&format!("a: {}{}\n", "[".repeat(64), "]".repeat(64))), Fault::Limit);
