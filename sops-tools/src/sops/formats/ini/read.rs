@@ -93,13 +93,17 @@ impl Reader<'_> {
         } else {
             content.trim_start_matches(['#', ' '])
         };
+        if text.is_empty() && self.comment.is_none() {
+            // A bare sign begins no text; it stays as it is.
+            return;
+        }
         self.comment = Some(self.comment.take().map_or(end - text.len(), |before| before.start)..end);
     }
 
     fn take_comment(&mut self) {
         if let Some(at) = self.comment.take() {
-            let text = self.lines.source.get(at.clone()).unwrap_or_default().as_bytes().to_vec();
-            self.section.items.push(Item::Comment(Comment { text: Zeroizing::new(text), at }));
+            let text = self.comment_text(&at);
+            self.section.items.push(Item::Comment(Comment { text, at }));
         }
     }
 
@@ -109,12 +113,19 @@ impl Reader<'_> {
         if self.block.as_ref().is_some_and(|block| block.at.contains(&at.start)) {
             return;
         }
-        let text = self.lines.source.get(at.clone()).unwrap_or_default().as_bytes().to_vec();
-        let comment = Item::Comment(Comment { text: Zeroizing::new(text), at });
+        let text = self.comment_text(&at);
+        let comment = Item::Comment(Comment { text, at: at.clone() });
         match self.root.last_mut() {
             Some(Item::Entry(Entry { node: Node::Map(items), .. })) => items.push(comment),
-            _ => self.root.push(comment),
+            _ => self.root.push(Item::Entry(Entry { key: DEFAULT.to_owned(), node: Node::Map(vec![comment]), at })),
         }
+    }
+
+    /// As sops has it: without blank lines, and no line indented.
+    fn comment_text(&self, at: &Span) -> Text {
+        let text = self.lines.source.get(at.clone()).unwrap_or_default();
+        let lines: Vec<&str> = text.split('\n').map(str::trim).filter(|line| !line.is_empty()).collect();
+        Zeroizing::new(lines.join("\n").into_bytes())
     }
 
     fn start_section(&mut self, content: &str, start: usize, line: &Line<'_>) -> Result<(), Malformed> {
@@ -193,7 +204,7 @@ impl Reader<'_> {
         } else {
             start + sign + 1 + (raw.len() - raw.trim_start().len())
         };
-        let (text, at) = self.value(value, value_at, line.number)?;
+        let (text, at) = self.value(value, value_at, line)?;
         if self.section.at.is_empty() {
             self.section.at = start..start;
         }
@@ -203,8 +214,9 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn value(&mut self, value: &str, at: usize, number: usize) -> Result<(Text, Span), Malformed> {
-        let quote = if value.len() > 3 && value.starts_with("\"\"\"") {
+    fn value(&mut self, value: &str, at: usize, line: &Line<'_>) -> Result<(Text, Span), Malformed> {
+        let number = line.number;
+        let quote = if value.starts_with("\"\"\"") && line.next > at + 3 {
             "\"\"\""
         } else if value.starts_with('`') {
             "`"
@@ -239,6 +251,8 @@ impl Reader<'_> {
     fn unquoted(&mut self, value: &str, at: usize, number: usize) -> Result<(Text, Span), Malformed> {
         let mut end = at + value.len();
         let mut text = Zeroizing::new(value.to_owned());
+        // Lines that go on are taken as they are: quotes stay, and nothing in them is a comment.
+        let goes_on = text.ends_with('\\');
         while text.ends_with('\\') {
             text.pop();
             let Some(line) = self.lines.next() else { break };
@@ -248,6 +262,9 @@ impl Reader<'_> {
             }
             end = line.at + line.text.trim_end().len();
             text.push_str(next);
+        }
+        if goes_on {
+            return Ok((text_of(&text), at..end));
         }
         if text.contains(['#', ';']) {
             let problem = "a ; or # in a value, where sops cuts it off; put the value in backticks or the comment on its own line";

@@ -88,7 +88,12 @@ impl<'a> Builder<'a> {
     fn take(&mut self, mark: Mark<'a>) -> Result<Option<Span>, Malformed> {
         let Mark { what, at, line, column } = mark;
         match what {
-            What::DocumentStart => self.start_document(),
+            What::DocumentStart { explicit } => {
+                if !explicit {
+                    self.check_implicit_start(at.start, line)?;
+                }
+                self.start_document();
+            }
             What::DocumentEnd => self.end_document(at.start),
             What::Comment(text) => self.comment(&text, at.clone(), column),
             What::Scalar(scalar) => self.scalar(&scalar, at.clone(), line)?,
@@ -101,6 +106,15 @@ impl<'a> Builder<'a> {
             }
         }
         Ok(Some(at))
+    }
+
+    /// sops cannot read a document that begins behind `...` without `---`.
+    fn check_implicit_start(&self, at: usize, line: usize) -> Result<(), Malformed> {
+        let head = self.source.get(..at).unwrap_or_default();
+        if self.tree.documents.is_empty() && !head.lines().any(|line| line.starts_with("...")) {
+            return Ok(());
+        }
+        Err(fault(line, Fault::Syntax, "a document behind ... that does not begin with ---"))
     }
 
     fn start_document(&mut self) {
@@ -116,6 +130,13 @@ impl<'a> Builder<'a> {
             document.end = at;
         }
         document.root.extend(self.pending.drain(..).map(|pending| Item::Comment(pending.comment)));
+        // The parser may tell the end of an empty document before its comments.
+        if let Some(Item::Comment(comment)) = document.root.last()
+            && comment.at.end > document.end
+        {
+            let rest = self.source.get(comment.at.end..).unwrap_or_default();
+            document.end = comment.at.end + rest.find('\n').map_or(rest.len(), |newline| newline + 1);
+        }
         self.tree.documents.push(document);
         self.anchors.clear();
         self.open = false;
@@ -293,6 +314,9 @@ impl<'a> Builder<'a> {
     }
 
     fn key(&mut self, text: Cow<'a, str>, at: Span, line: usize) -> Result<(), Malformed> {
+        if self.frames.last().is_some_and(|frame| frame.style == Style::Block) && self.tab_indents(at.start) {
+            return Err(fault(line, Fault::Syntax, "a line indented with a tab; YAML wants spaces"));
+        }
         if let Some(Frame { content: Content::Map { keys, key, .. }, .. }) = self.frames.last_mut() {
             *key = Some(Key { text: text.clone().into_owned(), at });
             if !keys.insert(text) {
@@ -302,10 +326,36 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
+    /// How many comments belong to a list indented no further than its key: those with a blank line or the end of the document
+    /// below them. The others head what comes next.
+    fn comments_before_gap(&self, next: usize) -> usize {
+        let rest = self.source.get(next..).unwrap_or_default();
+        if rest.is_empty() || rest.starts_with("---") || rest.starts_with("...") {
+            return self.pending.len();
+        }
+        let starts = self.pending.iter().skip(1).map(|pending| pending.comment.at.start).chain([next]);
+        let gap =
+            |(pending, next): (&Pending, usize)| self.between(pending.comment.at.end, next).matches('\n').count() > 1;
+        let gaps: Vec<bool> = self.pending.iter().zip(starts).map(gap).collect();
+        gaps.iter().rposition(|gap| *gap).map_or(0, |last| last + 1)
+    }
+
+    /// The parser lets tabs pass where sops does not.
+    fn tab_indents(&self, start: usize) -> bool {
+        let head = self.source.as_bytes().get(..start).unwrap_or_default();
+        let blanks = head.iter().rev().take_while(|byte| matches!(byte, b' ' | b'\t'));
+        let (count, tabs) = blanks.fold((0, false), |(count, tabs), byte| (count + 1, tabs || *byte == b'\t'));
+        tabs && (count == head.len() || head.get(head.len() - count - 1) == Some(&b'\n'))
+    }
+
     fn end(&mut self, at: &Span, line: usize) -> Result<(), Malformed> {
         let Some(mut frame) = self.frames.pop() else { return Ok(()) };
         let outer = self.frames.last().filter(|outer| outer.style == Style::Block).map(|outer| outer.column);
-        let inner = self.pending.iter().take_while(|pending| frame.holds(pending.column, outer)).count();
+        let inner = if frame.style == Style::Block && outer == Some(frame.column) {
+            self.comments_before_gap(at.start)
+        } else {
+            self.pending.iter().take_while(|pending| frame.holds(pending.column, outer)).count()
+        };
         frame.content.push_comments(self.pending.drain(..inner));
         let anchor = frame.anchor;
         if frame.style == Style::Flow {
