@@ -101,7 +101,7 @@ impl<'a> Builder<'a> {
             What::Scalar(scalar) => self.scalar(&scalar, at.clone(), line)?,
             What::Alias(anchor) => self.alias(anchor, at.clone(), line)?,
             What::Start { kind, style, anchor } => self.start(kind, style, anchor, &at, column, line)?,
-            What::End => self.end(&at, line)?,
+            What::End => self.end(&at, column, line)?,
             What::StreamEnd => {
                 self.finish();
                 return Ok(None);
@@ -282,14 +282,9 @@ impl<'a> Builder<'a> {
         tabs && (count == head.len() || head.get(head.len() - count - 1) == Some(&b'\n'))
     }
 
-    fn end(&mut self, at: &Span, line: usize) -> Result<(), Malformed> {
+    fn end(&mut self, at: &Span, column: usize, line: usize) -> Result<(), Malformed> {
         let Some(mut frame) = self.frames.pop() else { return Ok(()) };
-        let outer = self.frames.last().filter(|outer| outer.style == Style::Block).map(|outer| outer.column);
-        let inner = if frame.style == Style::Block && outer == Some(frame.column) {
-            self.comments_before_gap(at.start)
-        } else {
-            self.pending.iter().take_while(|pending| frame.holds(pending.column, outer)).count()
-        };
+        let inner = self.count_inside(&frame, at.start, column);
         frame.content.push_comments(self.pending.drain(..inner));
         let anchor = frame.anchor;
         if frame.style == Style::Flow {
@@ -337,11 +332,6 @@ impl<'a> Builder<'a> {
 impl Frame<'_> {
     fn indent(&self) -> Option<u16> {
         (self.style == Style::Block).then(|| u16::try_from(self.column).ok()).flatten()
-    }
-
-    /// Whether a comment at this column, after the last item, belongs inside.
-    fn holds(&self, column: usize, outer: Option<usize>) -> bool {
-        self.style == Style::Flow || (column >= self.column && outer.is_none_or(|outer| column > outer))
     }
 }
 

@@ -2,8 +2,9 @@
 
 use zeroize::Zeroizing;
 
+use super::super::events::Style;
 use super::{Builder, Content, Frame, Pending};
-use crate::sops::tree::{Comment, Element, Item, Span};
+use crate::sops::tree::{Comment, Element, Item, Node, Span};
 
 impl Builder<'_> {
     pub(super) fn comment(&mut self, text: &str, at: Span, column: usize) {
@@ -57,17 +58,45 @@ impl Builder<'_> {
             None => self.document.root.extend(self.pending.drain(..).map(|pending| Item::Comment(pending.comment))),
         }
     }
-    /// How many comments belong to a list indented no further than its key: those with a blank line or the end of the document
-    /// below them. The others head what comes next.
-    pub(super) fn comments_before_gap(&self, next: usize) -> usize {
-        let rest = self.source.get(next..).unwrap_or_default();
-        if rest.is_empty() || rest.starts_with("---") || rest.starts_with("...") {
+    /// How many of the comments below the last item of a map or list belong inside, when `next`, in column `column`, follows.
+    ///
+    /// As measured with sops: comments right above something less indented belong to the innermost map or list that ends
+    /// there; those with a blank line or the end of the document below them go by their column, but never into a list whose
+    /// last element is a map or list.
+    pub(super) fn count_inside(&self, frame: &Frame<'_>, next: usize, column: usize) -> usize {
+        let outer = self.frames.last().filter(|outer| outer.style == Style::Block).map(|outer| outer.column);
+        if frame.style == Style::Flow || self.frames.is_empty() {
             return self.pending.len();
         }
-        let starts = self.pending.iter().skip(1).map(|pending| pending.comment.at.start).chain([next]);
-        let gap =
-            |(pending, next): (&Pending, usize)| self.between(pending.comment.at.end, next).matches('\n').count() > 1;
-        let gaps: Vec<bool> = self.pending.iter().zip(starts).map(gap).collect();
-        gaps.iter().rposition(|gap| *gap).map_or(0, |last| last + 1)
+        let like_its_key = outer == Some(frame.column);
+        let ends_nested = match &frame.content {
+            Content::List(elements) => {
+                matches!(elements.last(), Some(Element::Node(Node::Map(_) | Node::List(_))))
+            }
+            Content::Map { .. } => false,
+        };
+        let apart = self.apart(next);
+        let belongs = |(pending, apart): (&Pending, &bool)| match (*apart, like_its_key) {
+            (false, true) => false,
+            (false, false) => pending.column > column,
+            (true, true) => !ends_nested,
+            (true, false) => !ends_nested && pending.column >= frame.column,
+        };
+        self.pending.iter().zip(&apart).take_while(|one| belongs(*one)).count()
+    }
+
+    /// For each comment, whether a blank line or the end of the document comes below it and those that follow it at once.
+    fn apart(&self, next: usize) -> Vec<bool> {
+        let rest = self.source.get(next..).unwrap_or_default();
+        let mut apart = rest.is_empty() || rest.starts_with("---") || rest.starts_with("...");
+        let mut below = next;
+        let mut found: Vec<bool> = Vec::with_capacity(self.pending.len());
+        for pending in self.pending.iter().rev() {
+            apart |= self.between(pending.comment.at.end, below).matches('\n').count() > 1;
+            below = pending.comment.at.start;
+            found.push(apart);
+        }
+        found.reverse();
+        found
     }
 }
