@@ -108,9 +108,9 @@ fn flow(dice: &mut Dice, text: &mut String, depth: usize) {
         .map(|number| {
             let mut item = String::new();
             if depth > 0 && dice.once_in(4) {
-                flow(dice, &mut item, depth - 1)
+                flow(dice, &mut item, depth - 1);
             } else {
-                item.push_str(&quoted(dice))
+                item.push_str(&quoted(dice));
             }
             (number, item)
         })
