@@ -13,6 +13,7 @@ pub mod aad;
 pub mod cipher;
 pub mod config;
 pub mod data_key;
+pub mod file;
 pub mod formats;
 pub mod go_regex;
 pub mod mac;

@@ -146,6 +146,21 @@ impl Metadata {
         self.threshold.filter(|&threshold| (2..=groups).contains(&threshold)).unwrap_or(groups)
     }
 
+    /// The same block.
+    pub(super) fn copy(&self) -> Self {
+        let copied = |group: &Group| Group { keys: group.keys.iter().map(SealedKey::copy).collect() };
+        Self {
+            groups: self.groups.iter().map(copied).collect(),
+            threshold: self.threshold,
+            last_modified: self.last_modified.clone(),
+            mac: self.mac.clone(),
+            rule_fields: self.rule_fields.clone(),
+            mac_scope: self.mac_scope,
+            version: self.version.clone(),
+            original: self.original.iter().map(|(name, node)| (name.clone(), nodes::copy(node))).collect(),
+        }
+    }
+
     /// The block to write: known fields from this value, all others as they were read; their order as it was, new ones where sops 3.11
     /// has them. The version is at least that of the format written here.
     pub fn to_node(&self) -> Node {
@@ -195,6 +210,11 @@ impl Metadata {
 
 fn rank(name: &str) -> Option<usize> {
     ORDER.iter().position(|known| *known == name)
+}
+
+/// Whether two blocks say the same.
+pub(super) fn same_block(one: &Node, other: &Node) -> bool {
+    nodes::same(one, other)
 }
 
 /// Whether a map has the fields of such a block, enough to call the file encrypted as sops' `filestatus` does.

@@ -117,6 +117,22 @@ pub struct Comment {
     pub at: Span,
 }
 
+impl Value {
+    /// Whether both are of one type and say the same. Takes as long as the first difference is away: not for guessing secrets.
+    pub fn same_as(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Null, Self::Null) => true,
+            (Self::Str(one), Self::Str(other))
+            | (Self::Time(one), Self::Time(other))
+            | (Self::Comment(one), Self::Comment(other)) => one == other,
+            (Self::Int(one), Self::Int(other)) => one == other,
+            (Self::Float(one), Self::Float(other)) => one.to_bits() == other.to_bits(),
+            (Self::Bool(one), Self::Bool(other)) => one == other,
+            _ => false,
+        }
+    }
+}
+
 impl Node {
     /// A scalar that was read nowhere.
     pub fn leaf(value: Value) -> Self {
