@@ -81,7 +81,8 @@ impl SopsFile {
             return Err(FileError::NoTime);
         }
         // A binary file is one value; sops asks no rule about it.
-        let rule = if format == Format::Binary { Rule::everything() } else { metadata.rule().map_err(FileError::Rule)? };
+        let rule =
+            if format == Format::Binary { Rule::everything() } else { metadata.rule().map_err(FileError::Rule)? };
         Ok(Self { format, source: source.to_vec(), tree, metadata, rule })
     }
 
@@ -128,7 +129,8 @@ impl SopsFile {
     /// None of the identities opens the data key; or a value does not decrypt, which comes before the MAC.
     pub fn unlock(self, keyring: &dyn Keyring) -> Result<Unlocked, FileError> {
         wiping_stack(|| {
-            let key = data_key::recover(&self.metadata, keyring).map_err(|error| FileError::NoDataKey(Box::new(error)))?;
+            let key =
+                data_key::recover(&self.metadata, keyring).map_err(|error| FileError::NoDataKey(Box::new(error)))?;
             self.unlock_with(key)
         })
     }

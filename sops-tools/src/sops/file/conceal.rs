@@ -102,9 +102,9 @@ impl Sealing<'_> {
             _ if self.reuse.is_empty() => None,
             Found::Leaf(_) => self.reuse.find(value, own),
             // sops may have sealed it as part of a neighbour.
-            Found::Comment(_) => candidates(own, place.previous, place.next_key)
-                .iter()
-                .find_map(|aad| self.reuse.find(value, aad)),
+            Found::Comment(_) => {
+                candidates(own, place.previous, place.next_key).iter().find_map(|aad| self.reuse.find(value, aad))
+            }
         };
         known.cloned().or_else(|| {
             let sealed = self.cipher.seal(value, own, Iv::generate(self.entropy))?;

@@ -23,7 +23,9 @@ pub enum FileError {
     #[error("the file has no sops block: it is not encrypted, or its block was removed")]
     NotEncrypted,
     /// There is a block where none should be.
-    #[error("the file has a key of the name sops at its top already: it is encrypted, or that key has to be renamed first")]
+    #[error(
+        "the file has a key of the name sops at its top already: it is encrypted, or that key has to be renamed first"
+    )]
     AlreadyEncrypted,
     /// The block.
     #[error("{0}")]
@@ -32,7 +34,9 @@ pub enum FileError {
     #[error("{0}")]
     Rule(RuleError),
     /// Part of what the MAC is sealed with.
-    #[error("the sops block has no lastmodified that is a time (RFC 3339): take the block from the last good version of the file")]
+    #[error(
+        "the sops block has no lastmodified that is a time (RFC 3339): take the block from the last good version of the file"
+    )]
     NoTime,
     /// No identity fits.
     #[error("{0}")]
@@ -73,7 +77,9 @@ pub enum FileError {
     #[error("{0}")]
     SealKey(#[from] SealKeyError),
     /// The result could not be opened by who asks for it.
-    #[error("none of the identities at hand could open the result, and no recovery recipient is among its keys: nothing was changed")]
+    #[error(
+        "none of the identities at hand could open the result, and no recovery recipient is among its keys: nothing was changed"
+    )]
     LockedOut,
     /// What was made does not read back as what went in. It is not handed out.
     #[error("the result does not read back as it was meant, so nothing was written: {0}")]

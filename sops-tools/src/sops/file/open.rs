@@ -2,12 +2,12 @@
 
 use std::convert::Infallible;
 
+use super::SopsFile;
 use super::conceal::{Reuse, Sealing};
 use super::error::{FileError, line_of};
 use super::print::{Scope, is_comment, print};
 use super::reveal::Spots;
 use super::write::{Draft, plain_tree};
-use super::SopsFile;
 use crate::clock::{Entropy, Timestamp};
 use crate::secret::wiping_stack;
 use crate::sops::cipher::{Cipher, DataKey};

@@ -1,11 +1,13 @@
 //! Who can open a file: new recipients, new data keys.
 
+use subtle::ConstantTimeEq as _;
+
+use super::conceal::at_of;
 use super::error::FileError;
 use super::open::OpenFile;
 use super::print::{Scope, print};
 use super::same_groups;
 use super::write::Draft;
-use super::conceal::at_of;
 use crate::clock::{Entropy, Timestamp};
 use crate::secret::wiping_stack;
 use crate::sops::cipher::{Cipher, DataKey, Iv};
@@ -90,7 +92,8 @@ impl OpenFile {
 
     /// Whether the file has these keys and no others, in these groups.
     pub fn has_keys(&self, wanted: &Keys) -> bool {
-        let threshold_fits = wanted.groups.len() < 2 || self.metadata().threshold_for(wanted.groups.len()) == wanted.needed();
+        let threshold_fits =
+            wanted.groups.len() < 2 || self.metadata().threshold_for(wanted.groups.len()) == wanted.needed();
         threshold_fits && same_groups(&self.metadata().key_ids(), &wanted.groups)
     }
 
@@ -168,7 +171,7 @@ impl Guard<'_> {
             return Ok(());
         }
         let opened = data_key::recover(metadata, self.keyring);
-        let same = opened.is_ok_and(|opened| subtle::ConstantTimeEq::ct_eq(opened.expose(), key.expose()).into());
+        let same = opened.is_ok_and(|opened| opened.expose().as_slice().ct_eq(key.expose()).into());
         if same { Ok(()) } else { Err(FileError::LockedOut) }
     }
 }

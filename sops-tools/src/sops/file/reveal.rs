@@ -99,7 +99,8 @@ fn open_comment(comment: &Comment, place: &Place<'_, '_>, cipher: &Cipher) -> Op
     if !comment.text.starts_with(PREFIX) {
         return None;
     }
-    let sealed = Sealed::parse(&comment.text).ok().filter(|sealed| matches!(sealed.kind(), Kind::Comment | Kind::Str))?;
+    let sealed =
+        Sealed::parse(&comment.text).ok().filter(|sealed| matches!(sealed.kind(), Kind::Comment | Kind::Str))?;
     candidates(place.path.aad(), place.previous, place.next_key).into_iter().find_map(|aad| {
         let value = cipher.open(&sealed, &aad).ok()?;
         Some((value, Spot { sealed: sealed.clone(), aad }))

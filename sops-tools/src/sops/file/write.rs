@@ -1,8 +1,8 @@
 //! The last steps of everything that is written: the block, the bytes, and the proof that they say what they should.
 
+use super::SopsFile;
 use super::error::FileError;
 use super::print::{Scope, print};
-use super::SopsFile;
 use crate::clock::{Entropy, Timestamp};
 use crate::sops::cipher::{Cipher, DataKey, Iv};
 use crate::sops::formats::{self, Changes, Format, New};
