@@ -33,20 +33,25 @@ use super::rules::Rule;
 use super::tree::{Note, Tree};
 use crate::secret::wiping_stack;
 
+mod change;
 mod conceal;
 mod create;
 mod error;
 mod exit;
 mod open;
+mod path;
 mod print;
 mod rekey;
 mod reveal;
+mod structure;
 mod write;
 
+pub use change::Change;
 pub use create::{Recipe, encrypt};
 pub use error::{FileError, MacFault};
 pub use exit::SopsExit;
 pub use open::OpenFile;
+pub use path::{At, PathFault, Step};
 pub use rekey::{Guard, Keys, Update};
 
 /// Largest file that commands read by default, 5 MiB, the limit of Flux.
@@ -117,7 +122,7 @@ impl SopsFile {
         let first = self.tree.documents.first().and_then(|document| document.block.as_ref());
         let others = self.tree.documents.iter().enumerate().skip(1);
         let differs = |block: Option<&super::tree::Block>| match (first, block) {
-            (Some(first), Some(block)) => !super::metadata::same_block(&first.node, &block.node),
+            (Some(first), Some(block)) => !super::metadata::same_nodes(&first.node, &block.node),
             _ => true,
         };
         others.filter(|(_, document)| differs(document.block.as_ref())).map(|(index, _)| index + 1).collect()

@@ -4,6 +4,10 @@ use std::path::Path;
 
 use super::tree::{Node, Span, Text, Tree, Value};
 
+mod binary;
+mod dotenv;
+mod flat;
+mod ini;
 mod json;
 mod splice;
 mod yaml;
@@ -126,7 +130,9 @@ pub fn parse(format: Format, source: &[u8]) -> Result<Tree, Malformed> {
     match format {
         Format::Yaml => yaml::parse(source),
         Format::Json => json::parse(source),
-        _ => Err(Malformed { line: 1, fault: Fault::Syntax, problem: "not yet" }),
+        Format::Dotenv => dotenv::parse(source),
+        Format::Ini => ini::parse(source),
+        Format::Binary => Ok(binary::parse(source)),
     }
 }
 
@@ -142,7 +148,9 @@ pub fn rewrite(format: Format, source: &[u8], tree: &Tree, changes: &Changes<'_>
     match format {
         Format::Yaml => yaml::rewrite(source, tree, changes),
         Format::Json => json::rewrite(source, tree, changes),
-        _ => Err(Unwritable::new("not yet")),
+        Format::Dotenv => dotenv::rewrite(source, tree, changes),
+        Format::Ini => ini::rewrite(source, tree, changes),
+        Format::Binary => binary::rewrite(source, tree, changes),
     }
 }
 
@@ -156,15 +164,22 @@ pub fn emit(format: Format, tree: &Tree, block: Option<&Node>) -> Result<Text, U
     match format {
         Format::Yaml => yaml::emit(tree, block),
         Format::Json => json::emit(tree, block),
-        _ => Err(Unwritable::new("not yet")),
+        Format::Dotenv => dotenv::emit(tree, block),
+        Format::Ini => ini::emit(tree, block),
+        Format::Binary => binary::emit(tree, block),
     }
+}
+
+/// How many lines end in a text.
+fn line_ends(text: &[u8]) -> usize {
+    text.split(|byte| *byte == b'\n').count() - 1
 }
 
 /// The text of a source; a byte order mark is part of it.
 fn text(source: &[u8]) -> Result<&str, Malformed> {
     std::str::from_utf8(source).map_err(|error| {
         let valid = source.get(..error.valid_up_to()).unwrap_or_default();
-        let line = 1 + valid.iter().filter(|byte| **byte == b'\n').count();
+        let line = 1 + line_ends(valid);
         Malformed { line, fault: Fault::Encoding, problem: "not UTF-8 text" }
     })
 }

@@ -14,6 +14,7 @@ mod nodes;
 mod version;
 
 pub use keys::{Group, KeyId, KeyKind, SealedKey};
+pub(super) use nodes::{copy as copy_node, same as same_nodes};
 pub use version::WRITTEN as WRITTEN_VERSION;
 
 /// Most keys that a file may name, over all groups.
@@ -210,11 +211,6 @@ impl Metadata {
 
 fn rank(name: &str) -> Option<usize> {
     ORDER.iter().position(|known| *known == name)
-}
-
-/// Whether two blocks say the same.
-pub(super) fn same_block(one: &Node, other: &Node) -> bool {
-    nodes::same(one, other)
 }
 
 /// Whether a map has the fields of such a block, enough to call the file encrypted as sops' `filestatus` does.

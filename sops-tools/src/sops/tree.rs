@@ -57,8 +57,8 @@ pub enum Item {
 
 /// A key with what belongs to it.
 pub struct Entry {
-    /// The key, unescaped. Formats refuse keys that are not UTF-8 strings, and equal keys in one map (JSON alone keeps
-    /// them, as sops does).
+    /// The key, unescaped. Formats refuse keys that are not UTF-8 strings, and equal keys in one map (JSON and dotenv
+    /// keep them, with a note, as sops does; INI keeps equal sections).
     pub key: String,
     /// The value.
     pub node: Node,
@@ -113,7 +113,8 @@ pub struct Alias {
 pub struct Comment {
     /// The text after the comment sign, a leading space included.
     pub text: Text,
-    /// The bytes from the comment sign to the end of the text, without the line's end.
+    /// The bytes from the comment sign to the end of the text, without the line's end. In INI, where one comment has as many
+    /// lines as stand in a row, from behind the first sign and its blanks.
     pub at: Span,
 }
 

@@ -1,6 +1,7 @@
 //! What can be wrong with a file. Errors name lines and keys, never values, hashes or keys' secrets.
 
 use super::SopsExit;
+use super::path::PathFault;
 use crate::sops::cipher;
 use crate::sops::data_key::{NoDataKey, SealKeyError};
 use crate::sops::formats::{self, Malformed, Unwritable};
@@ -62,6 +63,9 @@ pub enum FileError {
     /// The MAC.
     #[error("{0}")]
     Mac(MacFault),
+    /// A path of `set` or `unset`.
+    #[error("{0}")]
+    Path(#[from] PathFault),
     /// A format cannot say it.
     #[error("{0}")]
     Unwritable(#[from] Unwritable),
@@ -118,8 +122,10 @@ impl FileError {
             Self::Value { .. } | Self::MisplacedComment { .. } => SopsExit::ValueNotOpened,
             Self::Mac(_) => SopsExit::MacMismatch,
             Self::Unwritable(_) => SopsExit::CannotDump,
+            Self::Path(fault) if !matches!(fault, PathFault::Absent(_)) => SopsExit::InvalidPath,
             Self::ConfusingComment { .. } => SopsExit::ValuesNotSealed,
-            Self::MalformedSealed(_)
+            Self::Path(_)
+            | Self::MalformedSealed(_)
             | Self::NotEncrypted
             | Self::Metadata(_)
             | Self::Rule(_)
@@ -133,5 +139,5 @@ impl FileError {
 
 /// The line of a byte, from 1.
 pub(super) fn line_of(source: &[u8], at: usize) -> usize {
-    1 + source.get(..at).unwrap_or(source).iter().filter(|&&byte| byte == b'\n').count()
+    source.get(..at).unwrap_or(source).split(|&byte| byte == b'\n').count()
 }

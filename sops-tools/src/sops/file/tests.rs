@@ -6,6 +6,7 @@ use crate::sops::mac::Scope;
 use crate::sops::metadata::KeyKind;
 use crate::sops::rules::RuleField;
 use crate::sops::shamir::ShamirError;
+use crate::sops::tree::{Node, Value};
 
 const PLAIN: &str = "\
 # a Secret of the cluster
@@ -148,15 +149,15 @@ fn verdicts_come_in_the_order_of_sops() {
     let bench = sealed(PLAIN);
     let port = bench.line("port:");
     let exit = |error: &FileError| error.exit().code();
+    let code = |from: &str, to: &str| exit(&bench.changed(&port, &port.replace(from, to)));
     assert_eq!(exit(&bench.changed(&port, "    port: 5432")), 25);
-    assert_eq!(exit(&bench.changed(&port, &port.replace("type:int]", "type:str]x"))), 25);
-    assert_eq!(
-        exit(&bench.changed(&port, &port.replace("type:int", "type:str"))),
-        0x19 + 26,
-        "an integer as text has the same bytes"
-    );
+    assert_eq!(code("type:int]", "type:int]x"), 25);
+    assert_eq!(code("type:int]", "type:bool]"), 25);
+    assert_eq!(code("type:int]", "type:comment]"), 51);
     assert_eq!(exit(&bench.changed("seen", "SEEN")), 51);
-    assert_eq!(exit(&bench.changed("kind: Secret\n", "")), 25);
+    assert_eq!(exit(&bench.changed("sops:\n", "sop:\n")), 1);
+    let stranger = SopsFile::parse(Format::Yaml, &bench.sealed).unwrap().unlock(&Identities::generate()).err().unwrap();
+    assert_eq!(exit(&stranger), 128);
 }
 
 #[test]
@@ -349,4 +350,91 @@ fn no_error_holds_a_value() {
     for error in errors {
         assert!(!error.to_string().contains("hunter"), "{error}");
     }
+}
+
+fn at(steps: &[Step]) -> At {
+    At { document: None, steps: steps.to_vec() }
+}
+
+fn key(key: &str) -> Step {
+    Step::Key(key.to_owned())
+}
+
+/// Which lines of the first are not in the second, by what stands before the first colon.
+fn other_lines<'a>(one: &'a [u8], other: &[u8]) -> Vec<&'a str> {
+    let known: Vec<&str> = text(other).lines().collect();
+    let new = text(one).lines().filter(|line| !known.contains(line));
+    new.map(|line| line.trim_start().split(':').next().unwrap_or_default()).collect()
+}
+
+#[test]
+fn setting_a_value_changes_its_line_and_the_mac() {
+    let bench = sealed(PLAIN);
+    let file = bench.open();
+    let set = |steps: &[Step], value: Node| file.set(&at(steps), &value, System.now(), &System);
+    let Ok(Change::Written(new)) = set(&[key("stringData"), key("PASSWORD")], Node::text("hunter3")) else { panic!() };
+    assert!(other_lines(&new, &bench.sealed).iter().all(|line| ["PASSWORD", "mac", "lastmodified"].contains(line)));
+    assert!(plain_of(&bench.open_bytes(&new).ok().unwrap()).contains("PASSWORD: hunter3\n"));
+    let same = set(&[key("stringData"), key("PASSWORD")], Node::text("hunter2"));
+    assert!(matches!(same, Ok(Change::Unchanged)));
+    let Ok(Change::Written(new)) = set(&[key("stringData"), key("list"), Step::Index(1)], Node::leaf(Value::Int(7)))
+    else {
+        panic!()
+    };
+    assert!(plain_of(&bench.open_bytes(&new).ok().unwrap()).contains("        # between\n        - 7\n"));
+    let Ok(Change::Written(new)) = set(&[key("stringData"), key("open_unencrypted")], Node::text("7")) else {
+        panic!()
+    };
+    assert!(text(&new).contains("    open_unencrypted: \"7\"\n"), "{}", text(&new));
+}
+
+#[test]
+fn keys_and_elements_come_and_go() {
+    let bench = sealed(PLAIN);
+    let file = bench.open();
+    let set = |steps: &[Step], value: Node| match file.set(&at(steps), &value, System.now(), &System) {
+        Ok(Change::Written(new)) => plain_of(&bench.open_bytes(&new).ok().unwrap()),
+        Ok(Change::Unchanged) => panic!("unchanged"),
+        Err(error) => panic!("{error}"),
+    };
+    assert!(
+        set(&[key("stringData"), key("NEW")], Node::text("x")).contains("    open_unencrypted: seen\n    NEW: x\n")
+    );
+    assert!(set(&[key("a"), key("b")], Node::text("x")).ends_with("a:\n    b: x\n"));
+    let added = set(&[key("stringData"), key("list"), Step::Index(9)], Node::text("x"));
+    assert!(added.contains("        - k: v\n        - x\n"), "{added}");
+    let removed = file.unset(&at(&[key("stringData"), key("list"), Step::Index(0)]), System.now(), &System).unwrap();
+    let removed = plain_of(&bench.open_bytes(&removed).ok().unwrap());
+    assert!(!removed.contains("- one") && removed.contains("- two"), "{removed}");
+    let removed = file.unset(&at(&[key("stringData"), key("PASSWORD")]), System.now(), &System).unwrap();
+    assert!(!plain_of(&bench.open_bytes(&removed).ok().unwrap()).contains("PASSWORD"));
+}
+
+#[test]
+fn paths_that_do_not_fit_are_refused() {
+    let bench = sealed(PLAIN);
+    let file = bench.open();
+    let refused = |steps: &[Step]| file.set(&at(steps), &Node::text("x"), System.now(), &System).err().unwrap();
+    assert_eq!(refused(&[]).exit(), SopsExit::InvalidPath);
+    assert_eq!(refused(&[Step::Index(0)]).to_string(), "a path begins with a key, as in [\"key\"][0]");
+    assert!(matches!(refused(&[key("sops"), key("mac")]), FileError::Path(PathFault::Block)));
+    assert!(matches!(refused(&[key("kind"), key("x")]), FileError::Path(PathFault::WrongKind(_))));
+    assert!(matches!(refused(&[key("stringData"), key("list"), key("x")]), FileError::Path(PathFault::WrongKind(_))));
+    let absent = file.unset(&at(&[key("stringData"), key("NOPE")]), System.now(), &System).err().unwrap();
+    assert_eq!((absent.exit(), absent.to_string().contains("[\"stringData\"][\"NOPE\"]")), (SopsExit::Generic, true));
+}
+
+#[test]
+fn in_a_file_of_several_documents_the_meant_one_is_changed() {
+    let bench = sealed("a: 1\n---\nb: two\n");
+    let file = bench.open();
+    let set = |document, name: &str| {
+        file.set(&At { document, steps: vec![key(name)] }, &Node::text("x"), System.now(), &System)
+    };
+    assert!(matches!(set(None, "b"), Err(FileError::Path(PathFault::WhichDocument { count: 2, .. }))));
+    assert!(matches!(set(Some(2), "b"), Err(FileError::Path(PathFault::NoDocument { asked: 3, count: 2 }))));
+    let Ok(Change::Written(new)) = set(Some(1), "b") else { panic!() };
+    assert_eq!(plain_of(&bench.open_bytes(&new).ok().unwrap()), "a: 1\n---\nb: x\n");
+    let Ok(Change::Written(new)) = set(None, "a") else { panic!() };
+    assert_eq!(plain_of(&bench.open_bytes(&new).ok().unwrap()), "a: x\n---\nb: two\n");
 }

@@ -63,17 +63,16 @@ fn block(source: &[u8], document: &Document, new: Option<&Node>, splices: &mut V
             let at = if alone { old.at.clone() } else { with_comma(source, &old.at) };
             splices.push(Splice { at, new: Text::default() });
         }
-        (Some(old), Some(new)) => match differences(&old.node, new) {
-            Some(differences) => {
+        (Some(old), Some(new)) => {
+            if let Some(differences) = differences(&old.node, new) {
                 for (old, new) in differences {
                     splices.push(Splice { at: old.at.clone(), new: emit::value(&new.value)? });
                 }
-            }
-            None => {
+            } else {
                 let text = emit::entry("sops", new, &layout(source, document, old.at.start))?;
                 splices.push(Splice { at: old.at.clone(), new: text });
             }
-        },
+        }
         (None, Some(new)) => splices.push(appended(source, document, new)?),
     }
     Ok(())

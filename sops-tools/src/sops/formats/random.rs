@@ -170,7 +170,10 @@ fn each(tree: &Tree, seen: &mut impl FnMut(Option<&Value>, &Span)) {
     }
 }
 
-fn in_items(items: &[Item], seen: &mut dyn FnMut(Option<&Value>, Option<&Comment>, &Span)) {
+/// Takes a value or a comment, and its place.
+type Seen<'s> = dyn FnMut(Option<&Value>, Option<&Comment>, &Span) + 's;
+
+fn in_items(items: &[Item], seen: &mut Seen<'_>) {
     for item in items {
         match item {
             Item::Comment(comment) => seen(None, Some(comment), &comment.at),
@@ -179,7 +182,7 @@ fn in_items(items: &[Item], seen: &mut dyn FnMut(Option<&Value>, Option<&Comment
     }
 }
 
-fn in_node(node: &Node, seen: &mut dyn FnMut(Option<&Value>, Option<&Comment>, &Span)) {
+fn in_node(node: &Node, seen: &mut Seen<'_>) {
     match node {
         Node::Leaf(leaf) => seen(Some(&leaf.value), None, &leaf.at),
         Node::Map(items) => in_items(items, seen),

@@ -77,8 +77,8 @@ pub(super) fn number(number: usize) -> Node {
     Node::leaf(Value::Int(i64::try_from(number).unwrap_or(i64::MAX)))
 }
 
-/// The same node without its places; comments are left out. A block holds no secrets.
-pub(super) fn copy(node: &Node) -> Node {
+/// The same node without its places; comments are left out.
+pub(in crate::sops) fn copy(node: &Node) -> Node {
     copy_to(node, DEPTH)
 }
 
@@ -96,7 +96,7 @@ fn copy_to(node: &Node, depth: usize) -> Node {
 }
 
 /// Whether two nodes say the same; comments and places do not count.
-pub(super) fn same(one: &Node, other: &Node) -> bool {
+pub(in crate::sops) fn same(one: &Node, other: &Node) -> bool {
     match (one, other) {
         (Node::Leaf(one), Node::Leaf(other)) => value::same(&one.value, &other.value),
         (Node::Map(one), Node::Map(other)) => {

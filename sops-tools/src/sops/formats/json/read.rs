@@ -74,7 +74,7 @@ impl Reader<'_> {
     }
 
     fn line_of(&self, at: usize) -> usize {
-        1 + self.source.iter().take(at).filter(|byte| **byte == b'\n').count()
+        1 + crate::sops::formats::line_ends(self.source.get(..at).unwrap_or_default())
     }
 
     fn fault_at(&self, at: usize, fault: Fault, problem: &'static str) -> Malformed {

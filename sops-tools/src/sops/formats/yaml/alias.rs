@@ -2,8 +2,7 @@
 
 use zeroize::Zeroizing;
 
-use super::build::aliased;
-use crate::sops::tree::{Element, Entry, Item, Leaf, Node, Text, Value};
+use crate::sops::tree::{Alias, Element, Entry, Item, Leaf, Node, Text, Value};
 
 /// How much aliases may still copy. Without it, ten lines expand to gigabytes.
 pub(super) struct Budget {
@@ -70,7 +69,7 @@ fn copy_leaf(leaf: &Leaf, name: Option<&str>, budget: &mut Budget) -> Option<Lea
     };
     budget.spend(0)?;
     let alias = match name {
-        Some(name) => Some(aliased(name, leaf.at.clone())),
+        Some(name) => Some(Box::new(Alias { name: name.to_owned(), origin: leaf.at.clone() })),
         None => leaf.alias.clone(),
     };
     Some(Leaf { value, at: leaf.at.clone(), indent: leaf.indent, alias })

@@ -9,7 +9,7 @@ use super::alias::{Budget, copy};
 use super::events::{Events, Kind, Mark, Scalar, Style, What};
 use super::resolve::{self, Unresolved};
 use crate::sops::formats::{Fault, MAX_DEPTH, Malformed};
-use crate::sops::tree::{Alias, Block, Comment, Document, Element, Entry, Item, Leaf, Node, Span, Tree, Value};
+use crate::sops::tree::{Block, Comment, Document, Element, Entry, Item, Leaf, Node, Span, Tree, Value};
 
 /// Reads all documents of a text.
 pub(super) fn tree(source: &str) -> Result<Tree, Malformed> {
@@ -91,7 +91,7 @@ impl<'a> Builder<'a> {
             What::DocumentStart => self.start_document(),
             What::DocumentEnd => self.end_document(at.start),
             What::Comment(text) => self.comment(&text, at.clone(), column),
-            What::Scalar(scalar) => self.scalar(scalar, at.clone(), line)?,
+            What::Scalar(scalar) => self.scalar(&scalar, at.clone(), line)?,
             What::Alias(anchor) => self.alias(anchor, at.clone(), line)?,
             What::Start { kind, style, anchor } => self.start(kind, style, anchor, &at, column, line)?,
             What::End => self.end(&at, line)?,
@@ -161,15 +161,15 @@ impl<'a> Builder<'a> {
         self.source.get(start..end).unwrap_or_default()
     }
 
-    fn scalar(&mut self, scalar: Scalar<'a>, at: Span, line: usize) -> Result<(), Malformed> {
+    fn scalar(&mut self, scalar: &Scalar<'a>, at: Span, line: usize) -> Result<(), Malformed> {
         self.flush_before_node();
         if self.expects_key() {
-            let text = key_text(&scalar, line)?;
+            let text = key_text(scalar, line)?;
             self.ink = self.ink.max(at.end);
             return self.key(text, at, line);
         }
         let at = if at.is_empty() { self.place_of_nothing(at) } else { at };
-        let value = value(&scalar, line)?;
+        let value = value(scalar, line)?;
         let indent = self.frames.last().and_then(Frame::indent);
         let leaf = Leaf { value, at: at.clone(), indent, alias: None };
         self.ink = self.ink.max(at.end);
@@ -415,9 +415,4 @@ fn key_fault(line: usize) -> Malformed {
 
 fn too_far(line: usize) -> Malformed {
     fault(line, Fault::Limit, "aliases that would expand the file too far")
-}
-
-/// As the alias of an anchored value.
-pub(super) fn aliased(name: &str, origin: Span) -> Box<Alias> {
-    Box::new(Alias { name: name.to_owned(), origin })
 }

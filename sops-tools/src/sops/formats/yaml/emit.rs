@@ -143,18 +143,17 @@ impl Emitter {
                 self.raw(" ");
                 self.spelled(&leaf.value, inner, 2)
             }
-            Node::Map(items) if has_entries(items) => match items.split_first() {
-                Some((Item::Entry(first), rest)) => {
+            Node::Map(items) if has_entries(items) => {
+                if let Some((Item::Entry(first), rest)) = items.split_first() {
                     self.raw(" ");
                     let depth = deeper(depth)?;
                     self.entry(&first.key, &first.node, inner, depth)?;
                     self.items(rest, inner, depth)
-                }
-                _ => {
+                } else {
                     self.line_end();
                     self.items(items, inner, deeper(depth)?)
                 }
-            },
+            }
             Node::List(elements) if has_nodes(elements) => match elements.split_first() {
                 Some((Element::Node(first), rest)) if !matches!(first, Node::Leaf(leaf) if is_comment(&leaf.value)) => {
                     self.raw(" ");

@@ -33,7 +33,7 @@ pub(super) struct Scalar<'a> {
     pub(super) text: Cow<'a, str>,
     /// Neither quoted nor a block scalar.
     pub(super) plain: bool,
-    /// The name of a tag of the YAML namespace, as `str`.
+    /// The name of a tag of the YAML namespace, as `str`. A value with any other tag is text.
     pub(super) tag: Option<String>,
     pub(super) anchor: Option<usize>,
 }
@@ -169,7 +169,12 @@ fn some(anchor: usize) -> Option<usize> {
 }
 
 fn name(tag: &Tag) -> Option<String> {
-    tag.suffix_in_namespace("tag:yaml.org,2002:").map(Cow::into_owned)
+    match tag.suffix_in_namespace("tag:yaml.org,2002:") {
+        Some(name) => Some(name.into_owned()),
+        // A lone `!`, which says nothing.
+        None if tag.handle().is_empty() && tag.suffix() == "!" => None,
+        None => Some("str".to_owned()),
+    }
 }
 
 fn malformed(error: &granit_parser::ScanError) -> Malformed {

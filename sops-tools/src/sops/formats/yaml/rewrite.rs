@@ -167,9 +167,8 @@ impl<'a> Writer<'a> {
             let blanks = line.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
             match line.get(blanks) {
                 None | Some(b'\r') if blanks > 0 => return false,
-                None | Some(b'\r') => {}
                 Some(b'#') if blanks >= column => return false,
-                Some(b'#') => {}
+                None | Some(b'\r' | b'#') => {}
                 Some(_) => return true,
             }
         }

@@ -115,10 +115,9 @@ fn is_plain(text: &str) -> bool {
     for (index, letter) in text.char_indices() {
         let fine = match letter {
             ' ' | '#' => before != ' ' && index != 0,
-            '-' => index != 0,
             '.' | '/' | '_' | '+' | '$' | '(' | ')' | ';' | '^' | '~' | '<' => true,
-            '=' | '!' | '%' | '&' | '*' | '?' | '@' | '|' | '>' | '\'' | '"' | '`' | ',' | '\\' => index != 0,
-            '[' | ']' | '{' | '}' => index != 0,
+            '-' | '=' | '!' | '%' | '&' | '*' | '?' | '@' | '|' | '>' | '\'' | '"' | '`' | ',' | '\\' | '[' | ']'
+            | '{' | '}' => index != 0,
             ':' => index != 0 && text.get(index + 1..).is_some_and(|rest| !rest.is_empty() && !rest.starts_with(' ')),
             _ => letter.is_alphanumeric(),
         };

@@ -1,3 +1,5 @@
+use std::fmt::Write as _;
+
 use proptest::prelude::*;
 
 use crate::sops::formats::{Changes, Fault, Format, New, emit, parse, random, rewrite, show};
@@ -107,6 +109,9 @@ fn plain_scalars_are_read_as_sops_reads_them() {
         ("!!binary aGVsbG8=", "\"hello\""),
         ("!!float 1", "f1.0"),
         ("! 12", "i12"),
+        ("!custom 12", "\"12\""),
+        ("2024-05-06t01:02:03Z", "t2024-05-06T01:02:03Z"),
+        ("0b-101", "i-5"),
         ("-0.0", "f-0.0"),
         ("1e999", "\"1e999\""),
         ("-", "\"-\""),
@@ -145,12 +150,12 @@ fn aliases_are_copies_and_their_number_is_limited() {
     let mut bomb = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x]\n");
     for level in 1..12 {
         let inner = vec![format!("*a{}", level - 1); 9].join(", ");
-        bomb.push_str(&format!("a{level}: &a{level} [{inner}]\n"));
+        writeln!(bomb, "a{level}: &a{level} [{inner}]").unwrap();
     }
     assert_eq!(fault(&bomb), Fault::Limit);
     let mut tower = String::from("a0: &a0 [x]\n");
     for level in 1..80 {
-        tower.push_str(&format!("a{level}: &a{level} [*a{}]\n", level - 1));
+        writeln!(tower, "a{level}: &a{level} [*a{}]", level - 1).unwrap();
     }
     assert_eq!(fault(&tower), Fault::Limit);
 }
