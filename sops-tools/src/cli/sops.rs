@@ -73,7 +73,8 @@ fn not_served(flags: &[&str]) -> Result<(), Failure> {
         return Ok(());
     }
     let problem = format!("{} asks for keys that cannot be served, only age recipients", flags.join(", "));
-    Err(Failure::sops(SopsExit::Generic, "key-kind", problem).hint("use age recipients, or the sops program for this file"))
+    Err(Failure::sops(SopsExit::Generic, "key-kind", problem)
+        .hint("use age recipients, or the sops program for this file"))
 }
 
 impl flags::Keys {

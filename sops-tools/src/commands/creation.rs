@@ -102,7 +102,8 @@ pub(crate) fn parse(texts: &[String], from: &str) -> Result<Vec<Recipient>, Fail
     if faults.is_empty() {
         return Ok(recipients);
     }
-    let failure = Failure::sops(SopsExit::Generic, "recipient", format!("{from} names recipients that cannot be served"));
+    let failure =
+        Failure::sops(SopsExit::Generic, "recipient", format!("{from} names recipients that cannot be served"));
     Err(faults.into_iter().fold(failure, Failure::cause))
 }
 
@@ -118,8 +119,11 @@ fn from_rule(chosen: Option<(&Config, &CreationRule)>) -> Result<Vec<Vec<KeyId>>
     };
     let groups = config.groups_of(rule).map_err(config_failure)?;
     if groups.is_empty() {
-        let problem = format!("{}: creation rule {} names nobody who may open the file", config.path.display(), rule.number);
-        return Err(Failure::sops(SopsExit::Generic, "no-recipients", problem).hint("give the rule recipients: age: age1…"));
+        let problem =
+            format!("{}: creation rule {} names nobody who may open the file", config.path.display(), rule.number);
+        return Err(
+            Failure::sops(SopsExit::Generic, "no-recipients", problem).hint("give the rule recipients: age: age1…")
+        );
     }
     Ok(groups.iter().map(|group| key_ids(group)).collect())
 }
@@ -129,15 +133,21 @@ fn selection(wishes: &Wishes, chosen: Option<(&Config, &CreationRule)>) -> Resul
     let of_rule = chosen.and_then(|(_, rule)| rule.selection.as_ref());
     let selection = match (&wishes.selection, of_rule) {
         (Some(flag), Some(rule)) if flag.field != rule.field => {
-            let problem = format!("the flag for {} and the rule's {} both say what is encrypted", flag.field.name(), rule.field.name());
-            return Err(Failure::sops(SopsExit::ConflictingFlags, "flags", problem).hint("leave the flag out, or change the rule"));
+            let problem = format!(
+                "the flag for {} and the rule's {} both say what is encrypted",
+                flag.field.name(),
+                rule.field.name()
+            );
+            return Err(Failure::sops(SopsExit::ConflictingFlags, "flags", problem)
+                .hint("leave the flag out, or change the rule"));
         }
         (Some(flag), _) => Some(flag),
         (None, rule) => rule,
     };
     match selection {
         None => Ok(Rule::written_default()),
-        Some(selection) => Rule::of(selection.field, &selection.text)
-            .map_err(|error| Failure::sops(SopsExit::Generic, "selection", error.to_string()).hint("nothing was written")),
+        Some(selection) => Rule::of(selection.field, &selection.text).map_err(|error| {
+            Failure::sops(SopsExit::Generic, "selection", error.to_string()).hint("nothing was written")
+        }),
     }
 }

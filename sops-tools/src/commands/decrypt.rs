@@ -14,7 +14,12 @@ use crate::report::{Failure, SopsExit};
 ///
 /// # Errors
 /// It was not opened, has no such path, or the result was not written.
-pub(crate) fn run(opening: Opening, path: Option<&[Step]>, destination: &Destination, site: &Site<'_>) -> Result<(), Failure> {
+pub(crate) fn run(
+    opening: Opening,
+    path: Option<&[Step]>,
+    destination: &Destination,
+    site: &Site<'_>,
+) -> Result<(), Failure> {
     let opened = opening.read(SopsExit::NoFile)?.open(site)?;
     let shown = opened.input.place.shown();
     let plain: Zeroizing<Vec<u8>> = match path {

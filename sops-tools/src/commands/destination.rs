@@ -44,7 +44,8 @@ fn to_stdout(result: &[u8]) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     match out.write_all(result).and_then(|()| out.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Failure::sops(SopsExit::UnwritableOutput, "output-unusable", "the result cannot be printed").cause(error))
+            Err(Failure::sops(SopsExit::UnwritableOutput, "output-unusable", "the result cannot be printed")
+                .cause(error))
         }
         _ => Ok(()),
     }

@@ -97,7 +97,11 @@ impl Session<'_> {
             self.editor.run(&file)?;
             let edited = Zeroizing::new(read_limited(&file, INPUT_LIMIT).map_err(unusable)?);
             if *edited == plain {
-                return Err(Failure::sops(SopsExit::Unchanged, "unchanged", "nothing was changed, so nothing was written"));
+                return Err(Failure::sops(
+                    SopsExit::Unchanged,
+                    "unchanged",
+                    "nothing was changed, so nothing was written",
+                ));
             }
             match sealing(&edited) {
                 Ok(sealed) => return Ok(sealed),

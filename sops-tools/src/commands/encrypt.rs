@@ -25,7 +25,9 @@ pub(crate) fn run(
 ) -> Result<(), Failure> {
     let name = name.or_else(|| place.name(None).map(PathBuf::from)).unwrap_or_default();
     let from = input::format(formats.0, Some(&name));
-    let to = formats.1.unwrap_or_else(|| if Format::of_path(&name) == Format::Binary { from } else { Format::of_path(&name) });
+    let to = formats
+        .1
+        .unwrap_or_else(|| if Format::of_path(&name) == Format::Binary { from } else { Format::of_path(&name) });
     let input = place.read(SopsExit::NoFile)?;
     let shown = input.place.shown();
     if input.bytes.is_empty() && from != Format::Binary {

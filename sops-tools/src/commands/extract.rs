@@ -19,7 +19,8 @@ pub(crate) fn extract(opened: &Opened, path: &[Step]) -> Result<Zeroizing<Vec<u8
     let documents = &opened.file.tree().documents;
     let shown = opened.input.place.shown();
     let absent = |depth: usize| {
-        let failure = Failure::sops(SopsExit::Generic, "absent", format!("{shown}: there is nothing at {}", told(path, depth)));
+        let failure =
+            Failure::sops(SopsExit::Generic, "absent", format!("{shown}: there is nothing at {}", told(path, depth)));
         if documents.len() > 1 {
             return failure.hint("only the first document of a file is looked at");
         }

@@ -9,7 +9,9 @@ pub(crate) fn file_failure(shown: &str, error: FileError) -> Failure {
     let problem = format!("{shown}: {error}");
     match error {
         FileError::MalformedSealed(_) => Failure::sops(status, "malformed", problem),
-        FileError::MalformedPlain(_) => Failure::sops(status, "malformed", problem).hint("mend that line; nothing was written"),
+        FileError::MalformedPlain(_) => {
+            Failure::sops(status, "malformed", problem).hint("mend that line; nothing was written")
+        }
         FileError::Empty => Failure::sops(status, "empty-input", problem),
         FileError::NotEncrypted => Failure::sops(status, "not-encrypted", problem),
         FileError::AlreadyEncrypted => {
@@ -20,8 +22,10 @@ pub(crate) fn file_failure(shown: &str, error: FileError) -> Failure {
         }
         FileError::Rule(_) => Failure::sops(status, "selection", problem),
         FileError::NoDataKey(tried) => no_data_key(shown, &tried.to_string()),
-        FileError::Value { .. } | FileError::MisplacedComment { .. } => Failure::sops(status, "value-not-opened", problem)
-            .hint("that value was changed, moved or damaged; take it from the last good version: git log -p"),
+        FileError::Value { .. } | FileError::MisplacedComment { .. } => {
+            Failure::sops(status, "value-not-opened", problem)
+                .hint("that value was changed, moved or damaged; take it from the last good version: git log -p")
+        }
         FileError::Mac(fault) => {
             let failure = Failure::sops(status, "mac-mismatch", format!("{shown}: {}", first_part(fault))).cause(fault);
             failure.hint("if you know what changed it and want it: decrypt or edit with --ignore-mac")
@@ -34,7 +38,6 @@ pub(crate) fn file_failure(shown: &str, error: FileError) -> Failure {
             .hint("add a recipient whose identity you have, or name one that is kept elsewhere: --recovery RECIPIENT"),
         FileError::NotAsMeant(_) => Failure::sops(status, "not-as-meant", problem)
             .hint("this is a fault of the program; the file is as it was, please report the message"),
-        other => Failure::sops(status, "file", format!("{shown}: {other}")),
     }
 }
 

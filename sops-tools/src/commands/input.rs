@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use zeroize::{Zeroize as _, Zeroizing};
 
-use crate::files::{FileError, FileErrorKind, read_secret};
+use crate::files::{FileError, FileErrorKind};
 use crate::report::{Failure, SopsExit};
 use crate::sops::formats::Format;
 
@@ -49,7 +49,11 @@ impl Place {
     pub(crate) fn read(self, absent: SopsExit) -> Result<Input, Failure> {
         let bytes = match &self {
             Self::Stdin => read_stream(&mut io::stdin().lock(), INPUT_LIMIT).map_err(|problem| {
-                Failure::sops(SopsExit::UnreadableInput, "input-unreadable", format!("standard input cannot be read: {problem}"))
+                Failure::sops(
+                    SopsExit::UnreadableInput,
+                    "input-unreadable",
+                    format!("standard input cannot be read: {problem}"),
+                )
             })?,
             Self::File(path) => read_file(path, absent)?,
         };
@@ -77,7 +81,9 @@ impl Place {
 pub(crate) fn read_file(path: &Path, absent: SopsExit) -> Result<Zeroizing<Vec<u8>>, Failure> {
     // Pipes and devices tell no size.
     let result = if path.metadata().is_ok_and(|meta| !meta.is_file() && !meta.is_dir()) {
-        std::fs::File::open(path).and_then(|mut file| read_stream(&mut file, INPUT_LIMIT)).map_err(|error| error.to_string())
+        std::fs::File::open(path)
+            .and_then(|mut file| read_stream(&mut file, INPUT_LIMIT))
+            .map_err(|error| error.to_string())
     } else {
         match read_limited(path) {
             Err(error) if error.kind() == FileErrorKind::Absent => {

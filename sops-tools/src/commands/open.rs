@@ -65,7 +65,9 @@ impl Opening {
         let file = SopsFile::parse(format, &input.bytes).map_err(|error| {
             let failure = file_failure(&input.place.shown(), error);
             if format == Format::Binary && self.input.is_none() && failure.hint.is_none() {
-                return failure.hint("its name does not tell the format, so it was taken for a binary file; say it with --input-type");
+                return failure.hint(
+                    "its name does not tell the format, so it was taken for a binary file; say it with --input-type",
+                );
             }
             failure
         })?;

@@ -64,15 +64,19 @@ impl Difference {
     /// For a program.
     pub(crate) fn to_json(&self) -> Value {
         let names = |keys: &[KeyId]| keys.iter().map(ToString::to_string).collect::<Vec<_>>();
-        let groups = self.groups.iter().map(|group| {
-            json!({"kept": names(&group.kept), "added": names(&group.added), "removed": names(&group.removed)})
-        });
+        let groups = self.groups.iter().map(
+            |group| json!({"kept": names(&group.kept), "added": names(&group.added), "removed": names(&group.removed)}),
+        );
         groups.collect()
     }
 }
 
 /// Keys of a file that nobody expects there: anybody can write one in, and a new data key would be given to it.
-pub(crate) fn unexpected<'a>(of_file: &'a [Vec<KeyId>], expected: &[Vec<KeyId>], to_remove: &[KeyId]) -> Vec<&'a KeyId> {
+pub(crate) fn unexpected<'a>(
+    of_file: &'a [Vec<KeyId>],
+    expected: &[Vec<KeyId>],
+    to_remove: &[KeyId],
+) -> Vec<&'a KeyId> {
     let known: BTreeSet<&KeyId> = expected.iter().flatten().chain(to_remove).collect();
     let mut seen = BTreeSet::new();
     of_file.iter().flatten().filter(|key| !known.contains(key) && seen.insert(*key)).collect()

@@ -28,15 +28,24 @@ pub(crate) struct Change {
 ///
 /// # Errors
 /// Somebody in the file is expected nowhere, nothing says who is expected, or the result was not written.
-pub(crate) fn run(opening: Opening, change: &Change, destination: &Destination, site: &Site<'_>) -> Result<(), Failure> {
+pub(crate) fn run(
+    opening: Opening,
+    change: &Change,
+    destination: &Destination,
+    site: &Site<'_>,
+) -> Result<(), Failure> {
     let name = opening.rule_name().map(std::path::PathBuf::from).unwrap_or_default();
     let (add, remove) = (parse(&change.add, "--add-age")?, parse_removed(&change.remove));
     let absent = if add.is_empty() && remove.is_empty() { SopsExit::UnreadableInput } else { SopsExit::NoFileForKeys };
     let output = opening.output;
     let read = opening.read(absent)?;
     if output.is_some_and(|output| output != read.file.format()) {
-        return Err(Failure::sops(SopsExit::ConflictingFlags, "flags", "a file keeps its format when its key is changed")
-            .hint("leave --output-type out; to change the format decrypt and encrypt"));
+        return Err(Failure::sops(
+            SopsExit::ConflictingFlags,
+            "flags",
+            "a file keeps its format when its key is changed",
+        )
+        .hint("leave --output-type out; to change the format decrypt and encrypt"));
     }
     let shown = read.input.place.shown();
     let of_file = read.file.metadata().key_ids();
@@ -46,11 +55,17 @@ pub(crate) fn run(opening: Opening, change: &Change, destination: &Destination, 
     if !foreign.is_empty() {
         return Err(foreign_recipient(&shown, &foreign));
     }
-    let keys = Keys { threshold: threshold.or(read.file.metadata().threshold).filter(|needed| *needed <= wanted.len()), groups: wanted };
+    let keys = Keys {
+        threshold: threshold.or(read.file.metadata().threshold).filter(|needed| *needed <= wanted.len()),
+        groups: wanted,
+    };
     let opened = read.open(site)?;
     let recovery = key_ids(&parse(&change.recovery, "--recovery")?);
     let guard = Guard { keyring: &opened.keyring, recovery: &recovery };
-    let sealed = opened.file.rotate(&keys, &guard, site.clock.now(), site.entropy).map_err(|error| file_failure(&shown, error))?;
+    let sealed = opened
+        .file
+        .rotate(&keys, &guard, site.clock.now(), site.entropy)
+        .map_err(|error| file_failure(&shown, error))?;
     destination.write(&opened.input.bytes, &sealed)?;
     tell(&Difference::between(&of_file, &keys.groups), &shown, &values_to_change(&opened.file));
     Ok(())
@@ -63,7 +78,12 @@ fn parse_removed(texts: &[String]) -> Vec<KeyId> {
 }
 
 /// Who is expected in the file, and how many groups are needed.
-fn expected(change: &Change, of_file: &[Vec<KeyId>], name: &std::path::Path, site: &Site<'_>) -> Result<(Vec<Vec<KeyId>>, Option<usize>), Failure> {
+fn expected(
+    change: &Change,
+    of_file: &[Vec<KeyId>],
+    name: &std::path::Path,
+    site: &Site<'_>,
+) -> Result<(Vec<Vec<KeyId>>, Option<usize>), Failure> {
     let named = named_recipients(site, &change.instead)?;
     if !named.is_empty() {
         return Ok((vec![key_ids(&named)], None));
@@ -73,7 +93,10 @@ fn expected(change: &Change, of_file: &[Vec<KeyId>], name: &std::path::Path, sit
     {
         let groups = config.groups_of(rule).map_err(config_failure)?;
         if !groups.is_empty() {
-            return Ok((groups.iter().map(|group| key_ids(group)).collect(), rule.threshold.filter(|needed| *needed > 0)));
+            return Ok((
+                groups.iter().map(|group| key_ids(group)).collect(),
+                rule.threshold.filter(|needed| *needed > 0),
+            ));
         }
     }
     let in_file: Vec<String> = of_file.iter().flatten().map(ToString::to_string).collect();
@@ -105,7 +128,10 @@ fn tell(difference: &Difference, shown: &str, values: &[String]) {
     if difference.is_empty() {
         return;
     }
-    terminal::say(&format!("{shown}: the data key is new, and the recipients changed\n{}", difference.to_text().trim_end()));
+    terminal::say(&format!(
+        "{shown}: the data key is new, and the recipients changed\n{}",
+        difference.to_text().trim_end()
+    ));
     if !difference.removed().is_empty() {
         terminal::say(&super::left::told(values));
     }

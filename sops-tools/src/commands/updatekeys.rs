@@ -35,7 +35,11 @@ pub(crate) struct Flags {
 /// There is no rule, the file is not opened, or the result was not written.
 pub(crate) fn run(opening: Opening, flags: &Flags, site: &Site<'_>) -> Result<(), Failure> {
     let Place::File(path) = opening.place.clone() else {
-        return Err(Failure::sops(SopsExit::NoFile, "no-file", "standard input has no recipients to change; name a file"));
+        return Err(Failure::sops(
+            SopsExit::NoFile,
+            "no-file",
+            "standard input has no recipients to change; name a file",
+        ));
     };
     if flags.form == Output::Json && !flags.yes {
         return Err(Failure::sops(SopsExit::ConflictingFlags, "flags", "nobody can be asked with --output json")
@@ -91,7 +95,11 @@ fn wanted(read: &Read, path: &std::path::Path, threshold: Option<usize>, site: &
 fn agreed(shown: &str, difference: &Difference, keys: &Keys) -> Result<bool, Failure> {
     let mut text = format!("The following changes will be made to the groups of {shown}:\n{}", difference.to_text());
     if keys.groups.len() > 1 {
-        text += &format!("{} of {} groups will be needed\n", keys.threshold.unwrap_or(keys.groups.len()), keys.groups.len());
+        text += &format!(
+            "{} of {} groups will be needed\n",
+            keys.threshold.unwrap_or(keys.groups.len()),
+            keys.groups.len()
+        );
     }
     if !difference.removed().is_empty() {
         text += "The file gets a new data key.\n";
@@ -112,7 +120,8 @@ fn agreed(shown: &str, difference: &Difference, keys: &Keys) -> Result<bool, Fai
 fn tell(form: Output, shown: &str, difference: &Difference, word: &str, values: &[String]) -> Result<(), Failure> {
     let text = match form {
         Output::Json => {
-            let value = json!({"file": shown, "result": word, "groups": difference.to_json(), "valuesToChange": values});
+            let value =
+                json!({"file": shown, "result": word, "groups": difference.to_json(), "valuesToChange": values});
             format!("{value:#}")
         }
         Output::Text => {
@@ -126,6 +135,11 @@ fn tell(form: Output, shown: &str, difference: &Difference, word: &str, values: 
         }
     };
     terminal::print(&text).map_err(|error| {
-        Failure::sops(SopsExit::UnwritableOutput, "output-unusable", "the result cannot be printed; the file was written").cause(error)
+        Failure::sops(
+            SopsExit::UnwritableOutput,
+            "output-unusable",
+            "the result cannot be printed; the file was written",
+        )
+        .cause(error)
     })
 }

@@ -36,12 +36,12 @@ impl SopsExit {
             | Self::ValuesNotSealed
             | Self::Unchanged
             | Self::VersionComparison
-            | Self::AlreadyEncrypted => {
-                ExitStatus::Refused
-            }
-            Self::InvalidPath | Self::ConflictingFlags | Self::InvalidExtractPath | Self::EmptyInput | Self::NoEditor => {
-                ExitStatus::Usage
-            }
+            | Self::AlreadyEncrypted => ExitStatus::Refused,
+            Self::InvalidPath
+            | Self::ConflictingFlags
+            | Self::InvalidExtractPath
+            | Self::EmptyInput
+            | Self::NoEditor => ExitStatus::Usage,
             Self::UnreadableInput | Self::UnwritableOutput => ExitStatus::Unavailable,
             Self::ValueNotOpened | Self::MacMismatch => ExitStatus::Integrity,
             Self::NoFile | Self::NoFileForKeys | Self::NoDataKey => ExitStatus::Absent,

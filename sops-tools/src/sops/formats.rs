@@ -170,6 +170,20 @@ pub fn emit(format: Format, tree: &Tree, block: Option<&Node>) -> Result<Text, U
     }
 }
 
+/// One value by itself, as sops gives it out when it is extracted: a map, a list or a scalar.
+///
+/// # Errors
+/// When the format cannot say it; dotenv, INI and binary files have no form for a value by itself.
+pub fn emit_node(format: Format, node: &Node) -> Result<Text, Unwritable> {
+    match format {
+        Format::Yaml => yaml::emit_node(node),
+        Format::Json => json::emit_node(node),
+        Format::Dotenv | Format::Ini | Format::Binary => {
+            Err(Unwritable::new("what is not text cannot be given out by itself in this format"))
+        }
+    }
+}
+
 /// How many lines end in a text.
 fn line_ends(text: &[u8]) -> usize {
     text.split(|byte| *byte == b'\n').count() - 1

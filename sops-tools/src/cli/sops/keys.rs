@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::flags::{Formats, FormatName, Keys, OtherChanges};
+use super::flags::{FormatName, Formats, Keys, OtherChanges};
 use super::{destination, no_file, not_served};
 use crate::cli::To;
 use crate::commands::destination::SEALED_MODE;
@@ -122,7 +122,8 @@ impl Rotate {
             ignore_mac: false,
             identities: self.keys.identity,
         };
-        let change = rotate::Change { instead: self.age, add: self.add_age, remove: self.rm_age, recovery: self.recovery };
+        let change =
+            rotate::Change { instead: self.age, add: self.add_age, remove: self.rm_age, recovery: self.recovery };
         rotate::run(opening, &change, &destination, site)
     }
 }

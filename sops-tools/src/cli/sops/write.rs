@@ -181,7 +181,9 @@ impl Set {
             (Some(value), false, false) => Given::Word(zeroize::Zeroizing::new(value.into_bytes())),
             (Some(file), true, _) => Given::File(file.into()),
             (None, ..) => return Err(no_file("the value is missing")),
-            (Some(_), _, true) => return Err(conflict("--value-stdin gives the value, and a word of the command line does too")),
+            (Some(_), _, true) => {
+                return Err(conflict("--value-stdin gives the value, and a word of the command line does too"));
+            }
         };
         let (opening, target) = self.change.target(file, &path, self.idempotent)?;
         set::set(opening, &target, given, site)
@@ -216,7 +218,9 @@ fn opening(file: PathBuf, formats: &Formats, ignore_mac: bool, keys: Keys) -> Re
     let input = formats.input_type.map(Into::into);
     let output = formats.output_type.map(Into::into);
     if output.is_some() && output != input && output != Some(crate::commands::input::format(input, Some(&file))) {
-        return Err(conflict("the file stays what it is: it is changed in its place, and --output-type names another format"));
+        return Err(conflict(
+            "the file stays what it is: it is changed in its place, and --output-type names another format",
+        ));
     }
     Ok(Opening { place: Place::File(file), name: None, input, output: None, ignore_mac, identities: keys.identity })
 }

@@ -112,12 +112,8 @@ fn keeper(folder: &Path) -> Result<Child, Failure> {
         .process_group(0)
         .spawn()
         .map_err(|error| {
-            Failure::sops(
-                SopsExit::Generic,
-                "no-scratch",
-                "the process that cleans up after an edit cannot be started",
-            )
-            .cause(error)
+            Failure::sops(SopsExit::Generic, "no-scratch", "the process that cleans up after an edit cannot be started")
+                .cause(error)
         })
 }
 

@@ -185,7 +185,16 @@ impl Reader {
         let threshold = self.number(&key, map, "shamir_threshold");
         let mut key_faults = Vec::new();
         let groups = self.groups(&key, map, &mut key_faults);
-        Some(CreationRule { number: index + 1, path_regex, groups, threshold, selection, mac_only_encrypted, faults, key_faults })
+        Some(CreationRule {
+            number: index + 1,
+            path_regex,
+            groups,
+            threshold,
+            selection,
+            mac_only_encrypted,
+            faults,
+            key_faults,
+        })
     }
 
     fn selection(&mut self, key: &str, map: &Map<String, Value>, faults: &mut Vec<Fault>) -> Option<Selection> {

@@ -27,6 +27,10 @@ pub(super) fn rewrite(source: &[u8], tree: &Tree, changes: &Changes<'_>) -> Resu
     splice::apply(source, splices)
 }
 
+pub(super) fn emit_node(node: &Node) -> Result<Text, Unwritable> {
+    emit::node(node)
+}
+
 pub(super) fn emit(tree: &Tree, block: Option<&Node>) -> Result<Text, Unwritable> {
     let [document] = tree.documents.as_slice() else {
         return Err(Unwritable::new("several documents in one JSON file"));

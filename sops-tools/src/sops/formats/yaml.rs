@@ -20,6 +20,10 @@ pub(super) fn rewrite(source: &[u8], tree: &Tree, changes: &Changes<'_>) -> Resu
     rewrite::rewrite(source, tree, changes)
 }
 
+pub(super) fn emit_node(node: &Node) -> Result<Text, Unwritable> {
+    emit::node(node)
+}
+
 pub(super) fn emit(tree: &Tree, block: Option<&Node>) -> Result<Text, Unwritable> {
     emit::emit(tree, block)
 }

@@ -54,6 +54,13 @@ pub(super) fn document(document: &Document, block: Option<&Node>) -> Result<Text
     Ok(writer.out)
 }
 
+/// One node, without a line's end.
+pub(super) fn node(node: &Node) -> Result<Text, Unwritable> {
+    let mut writer = Writer { out: Text::default(), layout: &Layout::sops() };
+    writer.node(node, 0)?;
+    Ok(writer.out)
+}
+
 /// `"key": value` at the top level of an object.
 pub(super) fn entry(key: &str, node: &Node, layout: &Layout) -> Result<Text, Unwritable> {
     let mut writer = Writer { out: Text::default(), layout };

@@ -25,6 +25,19 @@ pub(super) fn emit(tree: &Tree, block: Option<&Node>) -> Result<Text, Unwritable
     Ok(emitter.out)
 }
 
+/// One node at the first column.
+pub(super) fn node(node: &Node) -> Result<Text, Unwritable> {
+    let mut emitter = Emitter::new("\n", INDENT);
+    match node {
+        Node::Leaf(leaf) => emitter.spelled(&leaf.value, 0, INDENT)?,
+        Node::Map(items) if has_entries(items) => emitter.items(items, 0, 0)?,
+        Node::List(elements) if has_nodes(elements) => emitter.elements(elements, 0, 0)?,
+        Node::Map(_) => emitter.raw("{}\n"),
+        Node::List(_) => emitter.raw("[]\n"),
+    }
+    Ok(emitter.out)
+}
+
 /// The column of what belongs to a key: the next multiple of the step, as sops has it.
 pub(super) fn next_column(column: usize, step: usize) -> usize {
     (column / step + 1) * step
