@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 
 use super::catalogue::BootstrapSecret;
-use super::look::find;
+use super::look::{Seen, find};
 use crate::clock::Timestamp;
 use crate::custody::Identities;
 use crate::report::{ExitStatus, Failure};
@@ -18,6 +18,9 @@ mod report;
 mod rules;
 
 pub use report::Report;
+
+pub(crate) use file::{cluster_identities, encrypts_only_values};
+pub(crate) use rules::Configs;
 
 /// How bad a finding is; the later one is the worse one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -101,6 +104,20 @@ impl Finding {
 pub fn verify(order: &Order<'_>) -> Result<Report, Failure> {
     let files = find(&order.places)?;
     Ok(file::look_at_all(order, &files))
+}
+
+/// Looks at one file by itself.
+pub(crate) fn verify_one(
+    seen: &Seen,
+    keyring: &dyn Keyring,
+    config: Option<PathBuf>,
+    current: &std::path::Path,
+    now: Timestamp,
+) -> Report {
+    let current = current.to_owned();
+    let order =
+        Order { places: Vec::new(), wanted: Vec::new(), cluster: None, operator: None, at_hand: keyring, config, current, now };
+    file::look_at_one(&order, seen)
 }
 
 impl Report {
