@@ -1,13 +1,18 @@
-//! The commands of `sops-tools` and what each prints.
+//! The command line of `sops-tools`: what can be asked for, and what each command prints.
 
-use std::path::PathBuf;
+use std::ffi::OsString;
 
-use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
-use serde_json::{Value, json};
-use sops_tools::bootstrap::keygen::{KeyRole, KeygenPlan, MadeKey, PublicHalf};
-use sops_tools::clock::System;
-use sops_tools::report::{ExitStatus, Failure};
-use sops_tools::terminal::{self, CommonArgs, Output};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+
+use crate::report::{ExitStatus, Failure};
+use crate::terminal;
+
+mod keygen;
+mod output;
+mod sops;
+mod spelling;
+
+pub use output::{Common, To};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -17,24 +22,13 @@ Examples:
 Exit status:
   0 done · 1 unexpected fault · 2 usage · 3 refused, needs a person · 5 disk unusable, try again";
 
-const KEYGEN_EXAMPLES: &str = "\
-Examples:
-  sops-tools bootstrap keygen --out keys --dry-run
-  sops-tools bootstrap keygen --out keys
-  sops-tools bootstrap keygen --out keys --only offline,operator --output json
-
-Files made, mode 0600, in age-keygen's format:
-  OUT/cluster.agekey         OUT/operator.agekey        OUT/offline.agekey
-  OUT/unseal/unseal.agekey   OUT/unseal/store.key       (the shape of the Secret secrets/vault-unseal-age)
-
-Nothing is made when one of them exists. No secret is ever printed.";
-
 /// Makes and keeps the secrets that exist before the cluster does
 #[derive(Debug, Parser)]
 #[command(name = "sops-tools", version, after_help = EXAMPLES, disable_help_subcommand = true)]
-pub(crate) struct Cli {
+pub struct Cli {
+    /// What every command takes.
     #[command(flatten)]
-    pub(crate) common: CommonArgs,
+    pub common: Common,
     #[command(subcommand)]
     command: Command,
 }
@@ -56,59 +50,38 @@ enum Command {
 #[derive(Debug, Subcommand)]
 enum Bootstrap {
     /// Make the age keys and the store key
-    #[command(after_help = KEYGEN_EXAMPLES)]
-    Keygen(Keygen),
-}
-
-#[derive(Debug, Args)]
-struct Keygen {
-    /// The folder that gets the keys; made when it is not there
-    #[arg(long, value_name = "DIR")]
-    out: PathBuf,
-    /// Make only these
-    #[arg(long, value_delimiter = ',', value_name = "KEY")]
-    only: Vec<RoleArg>,
-    /// Show what would be made and make nothing
-    #[arg(long)]
-    dry_run: bool,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum RoleArg {
-    /// For the SOPS files, in the cluster
-    Cluster,
-    /// The daemon's own
-    Unseal,
-    /// For the SOPS files, on a workstation
-    Operator,
-    /// Break glass
-    Offline,
-    /// Authenticates the share store
-    StoreKey,
-}
-
-impl From<RoleArg> for KeyRole {
-    fn from(role: RoleArg) -> Self {
-        match role {
-            RoleArg::Cluster => Self::Cluster,
-            RoleArg::Unseal => Self::Unseal,
-            RoleArg::Operator => Self::Operator,
-            RoleArg::Offline => Self::Offline,
-            RoleArg::StoreKey => Self::StoreKey,
-        }
-    }
+    #[command(after_help = keygen::EXAMPLES)]
+    Keygen(keygen::Keygen),
 }
 
 impl Cli {
+    /// Reads a command line; the first word is the program.
+    ///
+    /// # Errors
+    /// What clap found wrong, and the pages of help and version, which are no fault.
+    pub fn parse_from_words(words: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let words = spelling::modern(words.into_iter().collect(), &definition());
+        let mut matches = definition().try_get_matches_from(words)?;
+        Self::from_arg_matches_mut(&mut matches)
+    }
+
     /// Does what was asked and prints the result.
-    pub(crate) fn run(self) -> Result<(), Failure> {
+    ///
+    /// # Errors
+    /// Why it was not done.
+    pub fn run(self) -> Result<(), Failure> {
         let text = match self.command {
-            Command::Bootstrap(Bootstrap::Keygen(keygen)) => keygen.run(self.common.output)?,
+            Command::Bootstrap(Bootstrap::Keygen(keygen)) => keygen.run(self.common.output.form_only()?)?,
             Command::Completions { shell } => completions(shell),
             Command::Man => manual().map_err(|error| unprintable(&error))?,
         };
         terminal::print(text.trim_end()).map_err(|error| unprintable(&error))
     }
+}
+
+/// The command line as clap knows it.
+pub fn definition() -> clap::Command {
+    Cli::command()
 }
 
 fn unprintable(error: &std::io::Error) -> Failure {
@@ -125,73 +98,4 @@ fn manual() -> std::io::Result<String> {
     let mut page = Vec::new();
     clap_mangen::Man::new(Cli::command()).render(&mut page)?;
     Ok(String::from_utf8_lossy(&page).into_owned())
-}
-
-impl Keygen {
-    fn run(self, output: Output) -> Result<String, Failure> {
-        let roles: Vec<KeyRole> = self.only.into_iter().map(Into::into).collect();
-        let plan = KeygenPlan::new(&self.out, &roles);
-        if self.dry_run {
-            plan.check()?;
-            return Ok(match output {
-                Output::Text => planned_text(&plan),
-                Output::Json => format!("{:#}", planned_json(&plan)),
-            });
-        }
-        let made = plan.apply(&System, &System)?;
-        Ok(match output {
-            Output::Text => made_text(&made),
-            Output::Json => format!("{:#}", made_json(&made)),
-        })
-    }
-}
-
-fn planned_text(plan: &KeygenPlan) -> String {
-    let lines = plan.roles.iter().map(|role| format!("would make {}: {role}\n", plan.path(*role).display()));
-    lines.chain(["nothing was made\n".to_owned()]).collect()
-}
-
-fn planned_json(plan: &KeygenPlan) -> Value {
-    let keys: Vec<Value> = plan
-        .roles
-        .iter()
-        .map(|role| json!({"role": role.name(), "path": plan.path(*role), "keep": role.keep()}))
-        .collect();
-    json!({"dryRun": true, "keys": keys})
-}
-
-fn made_text(made: &[MadeKey]) -> String {
-    let keys = made.iter().map(|MadeKey { role, path, public }| {
-        let word = match public {
-            PublicHalf::Recipient(_) => "recipient",
-            PublicHalf::KeyId(_) => "key id",
-        };
-        format!("{role}: {}\n  {word}: {public}\n  keep: {}\n", path.display(), role.keep())
-    });
-    keys.chain([format!("\nnext: {}\n", next_step(made))]).collect()
-}
-
-fn made_json(made: &[MadeKey]) -> Value {
-    let keys: Vec<Value> = made
-        .iter()
-        .map(|MadeKey { role, path, public }| {
-            let word = match public {
-                PublicHalf::Recipient(_) => "recipient",
-                PublicHalf::KeyId(_) => "keyId",
-            };
-            json!({"role": role.name(), "path": path, word: public.to_string(), "keep": role.keep()})
-        })
-        .collect();
-    json!({"dryRun": false, "keys": keys, "next": next_step(made)})
-}
-
-/// What to do with the keys just made: the settings they go into, or where to put them.
-fn next_step(made: &[MadeKey]) -> String {
-    let public = |role| made.iter().find(|key| key.role == role).map(|key| key.public.to_string());
-    match (public(KeyRole::Unseal), public(KeyRole::Offline)) {
-        (Some(unseal), Some(offline)) => format!(
-            "put recipients: {{unseal: {unseal}, offline: {offline}}} into unsealer.yaml, move the offline key away, then run: unsealer init --root-token-to FILE"
-        ),
-        _ => "bring each key to where it is kept, then name its public half in the settings".to_owned(),
-    }
 }

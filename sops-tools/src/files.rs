@@ -9,7 +9,7 @@ use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{CWD, RenameFlags};
+use rustix::fs::{Access, AtFlags, CWD, RenameFlags};
 use zeroize::Zeroizing;
 
 use crate::clock::{Entropy as _, System};
@@ -102,6 +102,39 @@ pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> {
     sync_directory_of(path)
 }
 
+/// Writes a file in the place of the one that was read as `before`, with its mode and, where the system allows, its owner; readers
+/// see the old content or the new one. A link is followed: the file it names is replaced.
+///
+/// What the file holds is compared with `before` as the last thing before the new file takes its name.
+///
+/// # Errors
+/// [`FileErrorKind::Changed`] when somebody else wrote the file meanwhile, [`FileErrorKind::Denied`] when it is marked read-only:
+/// the old file is as it was then, as after any other error but a failed last synchronisation of the directory.
+pub fn replace_unchanged(path: &Path, before: &[u8], bytes: &[u8]) -> Result<(), FileError> {
+    let failed = |error: io::Error| FileError::of("replace", path, &error);
+    let target = path.canonicalize().map_err(failed)?;
+    let meta = target.metadata().map_err(failed)?;
+    if !meta.is_file() {
+        return Err(failed(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file")));
+    }
+    // Root may write what is marked read-only; the mark says that it should not be.
+    if meta.mode() & 0o222 == 0 {
+        return Err(failed(io::ErrorKind::PermissionDenied.into()));
+    }
+    rustix::fs::accessat(CWD, &target, Access::WRITE_OK, AtFlags::EACCESS).map_err(|error| failed(error.into()))?;
+    let temporary = Temporary::write(&target, bytes, meta.mode() & 0o7777)?;
+    temporary.give_to(&meta);
+    let now = read(&target, before.len()).map(|(now, _)| now);
+    match now {
+        Ok(now) if *now == *before => {}
+        Ok(_) => return Err(FileError::changed(path)),
+        Err(error) if error.kind() == FileErrorKind::TooLarge => return Err(FileError::changed(path)),
+        Err(error) => return Err(error),
+    }
+    std::fs::rename(&temporary.path, &target).map_err(failed)?;
+    sync_directory_of(&target)
+}
+
 /// Makes a directory and its missing parents, `mode` for those made; existing ones stay as they are.
 ///
 /// # Errors
@@ -143,6 +176,20 @@ impl Temporary {
         file.write_all(bytes).map_err(failed)?;
         file.sync_all().map_err(failed)?;
         Ok(temporary)
+    }
+
+    /// Gives the file the owner and group of the one it will replace. Only root can give a file away; where it cannot be done the
+    /// content is still right, so that is told and is no error.
+    fn give_to(&self, old: &std::fs::Metadata) {
+        let Ok(new) = self.path.metadata() else { return };
+        if (new.uid(), new.gid()) == (old.uid(), old.gid()) {
+            return;
+        }
+        if let Err(error) = std::os::unix::fs::chown(&self.path, Some(old.uid()), Some(old.gid())) {
+            tracing::warn!(uid = old.uid(), gid = old.gid(), %error, "the file changes its owner: it cannot be given to the old one");
+        }
+        // A change of owner may have taken bits away.
+        let _ = std::fs::set_permissions(&self.path, std::fs::Permissions::from_mode(old.mode() & 0o7777));
     }
 }
 

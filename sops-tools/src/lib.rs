@@ -13,7 +13,11 @@
 //! - command line, logs and printing of the binaries (feature `terminal`): `terminal`
 
 pub mod bootstrap;
+#[cfg(feature = "terminal")]
+pub mod cli;
 pub mod clock;
+#[cfg(feature = "terminal")]
+mod commands;
 pub mod custody;
 pub mod files;
 pub mod hardening;

@@ -2,12 +2,10 @@
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use sops_tools::cli::Cli;
 use sops_tools::hardening::harden;
 use sops_tools::report::ExitStatus;
 use sops_tools::terminal::{init_tracing, print_failure};
-
-mod cli;
 
 /// Wipes what libraries free: zeroizing only our own buffers leaves copies of theirs behind.
 #[global_allocator]
@@ -15,18 +13,18 @@ static ALLOC: zeroizing_alloc::ZeroAlloc<std::alloc::System> = zeroizing_alloc::
 
 fn main() -> ExitCode {
     let hardening = harden();
-    let cli = match cli::Cli::try_parse() {
+    let cli = match Cli::parse_from_words(std::env::args_os()) {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
-    let output = cli.common.output;
+    let output = cli.common.output.form();
     init_tracing(cli.common.log_format, cli.common.verbose, &[]);
     hardening.log();
     match cli.run() {
         Ok(()) => ExitCode::from(ExitStatus::Done.code()),
         Err(failure) => {
             print_failure(&failure, output);
-            ExitCode::from(failure.status.code())
+            ExitCode::from(failure.exit_code())
         }
     }
 }

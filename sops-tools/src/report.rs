@@ -5,6 +5,10 @@
 
 use std::fmt;
 
+mod sops_status;
+
+pub use sops_status::SopsStatus;
+
 /// Exit statuses shared by the binaries. Each number has one meaning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
@@ -37,8 +41,10 @@ impl ExitStatus {
 /// Why a command did not do what it was asked to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
-    /// The exit status.
+    /// The exit status, or what comes nearest to it where [`sops`](Self::sops) gives another number.
     pub status: ExitStatus,
+    /// The number that the sops program ends with in this case, for the commands that both programs have.
+    pub sops: Option<SopsStatus>,
     /// A stable word for programs, kebab-case: `bundle-exists`, `store-unavailable`.
     pub class: &'static str,
     /// What failed and where, one line, no full stop.
@@ -52,7 +58,17 @@ pub struct Failure {
 impl Failure {
     /// A failure with no cause and no hint yet.
     pub fn new(status: ExitStatus, class: &'static str, problem: impl Into<String>) -> Self {
-        Self { status, class, problem: problem.into(), causes: Vec::new(), hint: None }
+        Self { status, sops: None, class, problem: problem.into(), causes: Vec::new(), hint: None }
+    }
+
+    /// A failure of a command that the sops program has as well; it ends with the number that sops ends with.
+    pub fn sops(status: SopsStatus, class: &'static str, problem: impl Into<String>) -> Self {
+        Self { sops: Some(status), ..Self::new(status.kind(), class, problem) }
+    }
+
+    /// The number the process ends with.
+    pub fn exit_code(&self) -> u8 {
+        self.sops.map_or(self.status.code(), SopsStatus::code)
     }
 
     /// Adds one underlying cause.

@@ -11,6 +11,7 @@
 
 pub mod aad;
 pub mod cipher;
+pub mod config;
 pub mod data_key;
 pub mod formats;
 pub mod go_regex;
@@ -18,6 +19,7 @@ pub mod mac;
 pub mod metadata;
 pub mod rules;
 pub mod shamir;
+pub mod sources;
 pub mod tree;
 pub mod value;
 pub mod walk;

@@ -141,7 +141,7 @@ pub fn failure_json(failure: &Failure) -> Value {
         "problem": failure.problem,
         "causes": failure.causes,
         "hint": failure.hint,
-        "status": failure.status.code(),
+        "status": failure.exit_code(),
     }})
 }
 

@@ -147,6 +147,22 @@ impl Identities {
         })
     }
 
+    /// As [`parse`](Self::parse), for who must go on with what there is: the identities of the good lines, and every fault.
+    pub fn parse_readable(text: &[u8], path: &Path) -> (Option<Self>, Vec<IdentityFault>) {
+        wiping_stack(|| {
+            let mut found = Vec::new();
+            let mut faults = Vec::new();
+            parse_file(text, path, &mut found, &mut faults);
+            (Self::of(found, Vec::new(), path).ok(), faults)
+        })
+    }
+
+    /// All of them as one, each once; `None` where there is none.
+    pub fn merged(all: impl IntoIterator<Item = Self>) -> Option<Self> {
+        let found = all.into_iter().flat_map(|one| one.0).collect();
+        Self::of(found, Vec::new(), Path::new("")).ok()
+    }
+
     fn of(
         found: Vec<age::x25519::Identity>,
         mut faults: Vec<IdentityFault>,
@@ -263,7 +279,9 @@ fn reason(error: &FileError) -> String {
         FileErrorKind::Absent => "it does not exist".to_owned(),
         FileErrorKind::Denied => "permission denied".to_owned(),
         FileErrorKind::TooLarge => format!("it is larger than {IDENTITY_FILE_LIMIT} bytes"),
-        FileErrorKind::Exists | FileErrorKind::NoSpace | FileErrorKind::Io => error.to_string(),
+        FileErrorKind::Exists | FileErrorKind::NoSpace | FileErrorKind::Changed | FileErrorKind::Io => {
+            error.to_string()
+        }
     }
 }
 

@@ -16,6 +16,8 @@ pub enum FileErrorKind {
     TooLarge,
     /// No space, no quota or no inode is left.
     NoSpace,
+    /// Somebody else wrote it since it was read.
+    Changed,
     /// Anything else the system said.
     Io,
 }
@@ -51,6 +53,15 @@ impl FileError {
             verb: "read",
             path: path.to_owned(),
             reason: format!("it is larger than {limit} bytes"),
+        }
+    }
+
+    pub(super) fn changed(path: &Path) -> Self {
+        Self {
+            kind: FileErrorKind::Changed,
+            verb: "replace",
+            path: path.to_owned(),
+            reason: "somebody else changed it since it was read".to_owned(),
         }
     }
 

@@ -125,3 +125,41 @@ fn a_stamp_follows_the_swapped_link_of_a_mounted_secret() {
     assert!(whole.changed());
     assert!(!whole.changed());
 }
+
+#[test]
+fn a_file_is_replaced_with_its_mode_where_it_is_what_was_read() {
+    let dir = folder();
+    let path = dir.path().join("file");
+    replace(&path, b"old", 0o640).unwrap();
+    let link = dir.path().join("link");
+    std::os::unix::fs::symlink("file", &link).unwrap();
+    replace_unchanged(&link, b"old", b"new and longer").unwrap();
+    assert_eq!(std::fs::read(&path).unwrap(), b"new and longer");
+    assert_eq!(path.metadata().unwrap().mode() & 0o7777, 0o640);
+    assert!(link.symlink_metadata().unwrap().is_symlink(), "the link stays a link");
+    assert_eq!(names(dir.path()), ["file", "link"]);
+}
+
+#[test]
+fn what_somebody_else_wrote_meanwhile_is_kept() {
+    let dir = folder();
+    let path = dir.path().join("file");
+    for theirs in [&b"theirs"[..], b"ol", b"", b"OLD"] {
+        put(&path, theirs);
+        let error = replace_unchanged(&path, b"old", b"new").unwrap_err();
+        assert_eq!(error.kind(), FileErrorKind::Changed);
+        assert_eq!(std::fs::read(&path).unwrap(), theirs);
+    }
+    assert_eq!(names(dir.path()), ["file"], "nothing is left behind");
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(replace_unchanged(&path, b"old", b"new").unwrap_err().kind(), FileErrorKind::Absent);
+}
+
+#[test]
+fn a_file_that_is_marked_read_only_stays_even_for_root() {
+    let dir = folder();
+    let path = dir.path().join("file");
+    replace(&path, b"old", 0o444).unwrap();
+    assert_eq!(replace_unchanged(&path, b"old", b"new").unwrap_err().kind(), FileErrorKind::Denied);
+    assert_eq!(std::fs::read(&path).unwrap(), b"old");
+}

@@ -7,10 +7,7 @@ use std::path::{Path, PathBuf};
 
 use clap::CommandFactory as _;
 use clap::error::ErrorKind;
-
-#[path = "../../../../sops-tools/src/cli.rs"]
-#[expect(dead_code, reason = "its definition is asked, and nothing is run")]
-mod sops_tools_cli;
+use sops_tools::cli as sops_tools_cli;
 
 /// A command as it is told, and where.
 #[derive(Debug)]

@@ -1,0 +1,3 @@
+//! The commands that sops has as well.
+
+pub(crate) mod flags;

@@ -1,0 +1,221 @@
+//! Where sops looks for age identities: variables, a command, and a file of the user's own.
+//!
+//! All sources are merged. One that cannot be used stands in the way of nothing as long as another gives an identity; each that
+//! gave none is remembered with its reason, because that list is what helps when a file does not open. X25519 identities are
+//! served; SSH keys, post-quantum and plugin identities are named as what they are.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use zeroize::Zeroizing;
+
+use crate::custody::{IDENTITY_FILE_LIMIT, Identities, IdentityFault, IdentityProblem};
+use crate::secret::wiping_stack;
+
+mod command;
+
+/// Longest that the command of `SOPS_AGE_KEY_CMD` may take, 2 minutes: it may ask a person.
+pub const COMMAND_LIMIT: Duration = Duration::from_secs(120);
+
+/// The variable with identities themselves.
+pub const AGE_KEY: &str = "SOPS_AGE_KEY";
+const AGE_KEY_FILE: &str = "SOPS_AGE_KEY_FILE";
+const AGE_KEY_CMD: &str = "SOPS_AGE_KEY_CMD";
+const SSH_KEY_FILE: &str = "SOPS_AGE_SSH_PRIVATE_KEY_FILE";
+const SSH_KEY_CMD: &str = "SOPS_AGE_SSH_PRIVATE_KEY_CMD";
+
+/// Looks a variable of the environment up.
+pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<OsString>;
+
+/// A place where identities may be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// The flag `--identity`.
+    Flag(PathBuf),
+    /// A variable that holds identities, or a command that prints them.
+    Variable(&'static str),
+    /// A variable that names a file.
+    VariableFile(&'static str, PathBuf),
+    /// A file that is looked for without being named.
+    Usual(PathBuf),
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flag(path) => write!(f, "--identity {}", path.display()),
+            Self::Variable(name) => f.write_str(name),
+            Self::VariableFile(name, path) => write!(f, "{name} ({})", path.display()),
+            Self::Usual(path) => path.display().fmt(f),
+        }
+    }
+}
+
+/// What one source gave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// Which one.
+    pub source: Source,
+    /// How many identities it gave.
+    pub identities: usize,
+    /// What is wrong with it or with part of it; never holds any of its content.
+    pub faults: Vec<String>,
+}
+
+impl fmt::Display for Asked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.source)?;
+        let count = match self.identities {
+            0 => None,
+            1 => Some("1 identity".to_owned()),
+            more => Some(format!("{more} identities")),
+        };
+        let said: Vec<&str> = count.iter().chain(&self.faults).map(String::as_str).collect();
+        f.write_str(&said.join("; "))
+    }
+}
+
+/// What all sources gave.
+pub struct Gathered {
+    /// The identities, merged; `None` where no source gave any.
+    pub identities: Option<Identities>,
+    /// Every source, also those that gave nothing, in the order of looking.
+    pub asked: Vec<Asked>,
+}
+
+/// A file of `--identity` that cannot be used: it was asked for by name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct UnusableFlag(pub IdentityFault);
+
+/// Asks every source of sops, and the files of `--identity`.
+///
+/// # Errors
+/// A file of `--identity` that cannot be used as a whole. Sources that give nothing are no error.
+pub fn gather(flags: &[PathBuf], lookup: Lookup<'_>) -> Result<Gathered, UnusableFlag> {
+    wiping_stack(|| {
+        let mut gathering = Gathering::default();
+        for path in flags {
+            gathering.flag(path)?;
+        }
+        gathering.ssh(lookup);
+        gathering.variables(lookup);
+        if let Some(path) = keys_file(lookup) {
+            gathering.file(Source::Usual(path.clone()), &path);
+        }
+        let Gathering { found, asked } = gathering;
+        Ok(Gathered { identities: Identities::merged(found), asked })
+    })
+}
+
+#[derive(Default)]
+struct Gathering {
+    found: Vec<Identities>,
+    asked: Vec<Asked>,
+}
+
+impl Gathering {
+    fn note(&mut self, source: Source, identities: Option<Identities>, faults: Vec<String>) {
+        self.asked.push(Asked { source, identities: identities.as_ref().map_or(0, Identities::len), faults });
+        self.found.extend(identities);
+    }
+
+    fn flag(&mut self, path: &Path) -> Result<(), UnusableFlag> {
+        match Identities::load(&[path]) {
+            Ok(identities) => {
+                self.note(Source::Flag(path.to_owned()), Some(identities), Vec::new());
+                Ok(())
+            }
+            Err(error) => {
+                let none = || IdentityFault { path: path.to_owned(), line: None, problem: IdentityProblem::Empty };
+                Err(UnusableFlag(error.faults.into_iter().next().unwrap_or_else(none)))
+            }
+        }
+    }
+
+    /// SSH keys: sops opens files with them, this program says that they are there.
+    fn ssh(&mut self, lookup: Lookup<'_>) {
+        let unusable = || vec![IdentityProblem::Ssh.to_string()];
+        if let Some(path) = set(lookup, SSH_KEY_FILE) {
+            self.note(Source::VariableFile(SSH_KEY_FILE, path.into()), None, unusable());
+        }
+        if set(lookup, SSH_KEY_CMD).is_some() {
+            self.note(Source::Variable(SSH_KEY_CMD), None, unusable());
+        }
+        let Some(home) = set(lookup, "HOME") else { return };
+        for name in ["id_ed25519", "id_rsa"] {
+            let path = Path::new(&home).join(".ssh").join(name);
+            if path.exists() {
+                self.note(Source::Usual(path), None, unusable());
+            }
+        }
+    }
+
+    fn variables(&mut self, lookup: Lookup<'_>) {
+        match set(lookup, AGE_KEY) {
+            None => self.note(Source::Variable(AGE_KEY), None, not_set()),
+            Some(text) => self.text(Source::Variable(AGE_KEY), &Zeroizing::new(text.into_encoded_bytes())),
+        }
+        match set(lookup, AGE_KEY_FILE) {
+            None => self.note(Source::Variable(AGE_KEY_FILE), None, not_set()),
+            Some(path) => {
+                let path = PathBuf::from(path);
+                self.file(Source::VariableFile(AGE_KEY_FILE, path.clone()), &path);
+            }
+        }
+        match set(lookup, AGE_KEY_CMD) {
+            None => self.note(Source::Variable(AGE_KEY_CMD), None, not_set()),
+            Some(line) => match command::output(&line, IDENTITY_FILE_LIMIT, COMMAND_LIMIT) {
+                Ok(text) => self.text(Source::Variable(AGE_KEY_CMD), &text),
+                Err(error) => self.note(Source::Variable(AGE_KEY_CMD), None, vec![error.to_string()]),
+            },
+        }
+    }
+
+    /// Identities in a text, by themselves on lines or several on one.
+    fn text(&mut self, source: Source, text: &[u8]) {
+        let mut lines = Zeroizing::new(text.to_vec());
+        for line in lines.split_mut(|byte| *byte == b'\n').filter(|line| !line.trim_ascii_start().starts_with(b"#")) {
+            line.iter_mut().filter(|byte| matches!(byte, b' ' | b'\t' | b'\r')).for_each(|byte| *byte = b'\n');
+        }
+        let (identities, faults) = Identities::parse_readable(&lines, Path::new(""));
+        // Lines were broken up, so their numbers would say nothing.
+        let faults = faults.iter().map(|fault| fault.problem.to_string()).collect();
+        self.note(source, identities, faults);
+    }
+
+    fn file(&mut self, source: Source, path: &Path) {
+        let (identities, faults) = Identities::load_readable(&[path]);
+        let faults = faults.iter().map(|fault| match fault.line {
+            Some(line) => format!("line {line}: {}", fault.problem),
+            None => fault.problem.to_string(),
+        });
+        let faults = faults.collect();
+        self.note(source, identities, faults);
+    }
+}
+
+fn not_set() -> Vec<String> {
+    vec!["not set".to_owned()]
+}
+
+/// The variable, where it is set and not empty.
+fn set(lookup: Lookup<'_>, name: &str) -> Option<OsString> {
+    lookup(name).filter(|text| !text.is_empty())
+}
+
+/// The user's own file: `sops/age/keys.txt` in the folder of configurations.
+fn keys_file(lookup: Lookup<'_>) -> Option<PathBuf> {
+    let home = || set(lookup, "HOME").map(PathBuf::from);
+    let folder = match set(lookup, "XDG_CONFIG_HOME") {
+        Some(folder) => PathBuf::from(folder),
+        None if cfg!(target_os = "macos") => home()?.join("Library/Application Support"),
+        None => home()?.join(".config"),
+    };
+    Some(folder.join("sops/age/keys.txt"))
+}
+
+#[cfg(test)]
+mod tests;
