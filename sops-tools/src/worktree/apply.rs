@@ -45,8 +45,13 @@ pub enum ApplyError {
     #[error("files of an unfinished change were changed by somebody else")]
     Conflicts(Vec<PathBuf>),
     /// The journal of an unfinished change cannot be followed.
-    #[error("{}: {1}", .0.display())]
-    Journal(PathBuf, JournalError),
+    #[error("{}: {error}", path.display())]
+    Journal {
+        /// Where it is.
+        path: PathBuf,
+        /// Why.
+        error: JournalError,
+    },
 }
 
 /// What an earlier run left.
@@ -136,7 +141,8 @@ pub fn unfinished(ground: Ground<'_>) -> Result<Option<Unfinished>, ApplyError> 
     let read = |name: &str| disk.read(&state.join(name), JOURNAL_LIMIT).map_err(ApplyError::Nothing);
     for (name, direction) in [(BACK, Direction::Back), (FORWARD, Direction::Forward)] {
         if let Some(text) = read(name)? {
-            let journal = Journal::parse(&text).map_err(|error| ApplyError::Journal(state.join(name), error))?;
+            let journal =
+                Journal::parse(&text).map_err(|error| ApplyError::Journal { path: state.join(name), error })?;
             return Ok(Some(Unfinished::Begun(direction, journal)));
         }
     }
