@@ -4,7 +4,11 @@ use std::ffi::OsString;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
-use crate::report::{ExitStatus, Failure};
+use crate::clock::System;
+use crate::commands::edit::scratch::{KEEPER, clean_up_after};
+use crate::commands::site::Site;
+use crate::report::{ExitStatus, Failure, SopsExit};
+use crate::secret::wiping_stack;
 use crate::terminal;
 
 mod keygen;
@@ -16,15 +20,22 @@ pub use output::{Common, To};
 
 const EXAMPLES: &str = "\
 Examples:
+  sops-tools decrypt secret.yaml                    the plain text on standard output
+  sops-tools encrypt --in-place secret.yaml         with the recipients and the rule of .sops.yaml
+  sops-tools edit secret.yaml                       the plain text in your editor, never on disk
   sops-tools bootstrap keygen --out keys            make every key of a new cluster
   sops-tools completions bash > /etc/bash_completion.d/sops-tools
 
+A script that calls sops for decrypt, encrypt, edit, set, unset, updatekeys and rotate keeps working when it calls this program
+instead; the old spelling with -d, -e and -r is understood too. Only age keys are served.
+
 Exit status:
-  0 done · 1 unexpected fault · 2 usage · 3 refused, needs a person · 5 disk unusable, try again";
+  0 done · 1 unexpected fault · 2 usage · 3 refused, needs a person · 5 disk unusable, try again
+";
 
 /// Makes and keeps the secrets that exist before the cluster does
 #[derive(Debug, Parser)]
-#[command(name = "sops-tools", version, after_help = EXAMPLES, disable_help_subcommand = true)]
+#[command(name = "sops-tools", version, after_help = statuses(EXAMPLES), disable_help_subcommand = true)]
 pub struct Cli {
     /// What every command takes.
     #[command(flatten)]
@@ -35,6 +46,9 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// What sops does as well.
+    #[command(flatten)]
+    Sops(sops::Command),
     /// The secrets of a new cluster
     #[command(subcommand)]
     Bootstrap(Bootstrap),
@@ -45,6 +59,12 @@ enum Command {
     },
     /// Print the manual page
     Man,
+    /// Waits for the end of an edit and removes its plain text
+    #[command(name = KEEPER, hide = true)]
+    CleanUpAfter {
+        /// The folder
+        folder: std::path::PathBuf,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -70,13 +90,34 @@ impl Cli {
     /// # Errors
     /// Why it was not done.
     pub fn run(self) -> Result<(), Failure> {
-        let text = match self.command {
-            Command::Bootstrap(Bootstrap::Keygen(keygen)) => keygen.run(self.common.output.form_only()?)?,
+        let Self { common, command } = self;
+        let text = match command {
+            Command::Bootstrap(Bootstrap::Keygen(keygen)) => keygen.run(common.output.form_only()?)?,
             Command::Completions { shell } => completions(shell),
             Command::Man => manual().map_err(|error| unprintable(&error))?,
+            Command::CleanUpAfter { folder } => return clean_up_after(&folder),
+            Command::Sops(command) => return run_with_secrets(command, &common),
         };
         terminal::print(text.trim_end()).map_err(|error| unprintable(&error))
     }
+}
+
+/// The one place where the environment, the clock and randomness come in. What a cipher leaves on the stack is wiped when the whole
+/// command is done.
+fn run_with_secrets(command: sops::Command, common: &Common) -> Result<(), Failure> {
+    let current = std::env::current_dir().map_err(|error| {
+        Failure::sops(SopsExit::UnreadableInput, "input-unreadable", "the current folder cannot be told").cause(error)
+    })?;
+    let lookup = |name: &str| std::env::var_os(name);
+    let site = Site { lookup: &lookup, current, config: common.config.clone(), clock: &System, entropy: &System };
+    wiping_stack(|| command.run(&common.output, &site))
+}
+
+/// `text`, and sops' exit statuses after it.
+fn statuses(text: &str) -> String {
+    let lines = SopsExit::ALL.iter().map(|(status, meaning)| format!("  {:>3} {meaning}\n", status.code()));
+    let head = "\nExit status of the commands that sops has as well, the numbers of sops:\n";
+    [text, head].into_iter().map(str::to_owned).chain(lines).collect::<String>().trim_end().to_owned()
 }
 
 /// The command line as clap knows it.

@@ -1,4 +1,18 @@
 //! What each command does, once its words are understood.
 
+pub(crate) mod creation;
+pub(crate) mod decrypt;
+pub(crate) mod destination;
 pub(crate) mod edit;
+pub(crate) mod encrypt;
+pub(crate) mod extract;
+pub(crate) mod failure;
+pub(crate) mod input;
+pub(crate) mod left;
+pub(crate) mod open;
 pub(crate) mod path;
+pub(crate) mod recipients;
+pub(crate) mod rotate;
+pub(crate) mod set;
+pub(crate) mod site;
+pub(crate) mod updatekeys;

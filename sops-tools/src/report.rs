@@ -7,7 +7,7 @@ use std::fmt;
 
 mod sops_status;
 
-pub use sops_status::SopsStatus;
+pub use crate::sops::file::SopsExit;
 
 /// Exit statuses shared by the binaries. Each number has one meaning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -44,7 +44,7 @@ pub struct Failure {
     /// The exit status, or what comes nearest to it where [`sops`](Self::sops) gives another number.
     pub status: ExitStatus,
     /// The number that the sops program ends with in this case, for the commands that both programs have.
-    pub sops: Option<SopsStatus>,
+    pub sops: Option<SopsExit>,
     /// A stable word for programs, kebab-case: `bundle-exists`, `store-unavailable`.
     pub class: &'static str,
     /// What failed and where, one line, no full stop.
@@ -62,13 +62,13 @@ impl Failure {
     }
 
     /// A failure of a command that the sops program has as well; it ends with the number that sops ends with.
-    pub fn sops(status: SopsStatus, class: &'static str, problem: impl Into<String>) -> Self {
+    pub fn sops(status: SopsExit, class: &'static str, problem: impl Into<String>) -> Self {
         Self { sops: Some(status), ..Self::new(status.kind(), class, problem) }
     }
 
     /// The number the process ends with.
     pub fn exit_code(&self) -> u8 {
-        self.sops.map_or(self.status.code(), SopsStatus::code)
+        self.sops.map_or(self.status.code(), SopsExit::code)
     }
 
     /// Adds one underlying cause.

@@ -109,6 +109,11 @@ pub fn print(text: &str) -> io::Result<()> {
     write_line(&mut io::stdout().lock(), text)
 }
 
+/// Says one line or more on stderr, beside a result that is on stdout. Where it cannot be said, nothing is lost but the words.
+pub fn say(text: &str) {
+    let _ = write_line(&mut io::stderr().lock(), text);
+}
+
 /// Prints a JSON value on stdout, indented.
 ///
 /// # Errors

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use restore::objects::location::DEFAULT_REGION;
+use sops_tools::report::SopsExit;
 use unsealer::error::STATUSES;
 use unsealer::settings::DEFAULT_LISTEN;
 use unsealer::settings::variables::{Form, OVERRIDES};
@@ -31,6 +32,15 @@ fn every_exit_status_is_documented_as_the_help_says_it() {
         writeln!(table, "| {} | {meaning} |", status.code()).unwrap();
     }
     assert_eq!(generated(&page("messages.md"), "statuses"), table);
+}
+
+#[test]
+fn every_exit_status_of_sops_is_documented_as_the_help_says_it() {
+    let mut table = "| status | meaning |\n|---|---|\n".to_owned();
+    for (status, meaning) in SopsExit::ALL {
+        writeln!(table, "| {} | {meaning} |", status.code()).unwrap();
+    }
+    assert_eq!(generated(&page("messages.md"), "statuses of sops"), table);
 }
 
 #[test]

@@ -51,8 +51,10 @@ pub struct CreationRule {
     pub selection: Option<Selection>,
     /// Whether the MAC is over encrypted values alone.
     pub mac_only_encrypted: bool,
-    /// Why it cannot be used; empty where it can.
+    /// Why it cannot be followed; empty where it can.
     pub faults: Vec<Fault>,
+    /// Keys that cannot be served; they stand in the way of nothing where the recipients come from elsewhere.
+    pub key_faults: Vec<Fault>,
 }
 
 /// What of a file is encrypted.
@@ -147,7 +149,7 @@ impl Config {
     ///
     /// # Errors
     /// It cannot be read, or is not of the form of a configuration. What is wrong with one rule alone is an error when that rule is
-    /// chosen.
+    /// chosen, with its keys when they are asked for.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
         let bytes = read_limited(path, CONFIG_LIMIT).map_err(|error| {
             let reason = match error.kind() {
@@ -172,7 +174,7 @@ impl Config {
     /// Relative paths are taken from `current`; no link is followed.
     ///
     /// # Errors
-    /// No rule matches, or what is wrong with a rule up to the one that matches; then with every fault of every rule.
+    /// No rule matches, or what is wrong with a rule up to the one that matches, its keys left aside; then with every fault of every rule.
     pub fn rule_for(&self, file: &Path, current: &Path) -> Result<Option<&CreationRule>, ConfigError> {
         if self.rules.is_empty() {
             return Ok(None);
@@ -187,8 +189,7 @@ impl Config {
             let matches =
                 rule.path_regex.as_ref().is_none_or(|regex| regex.is_match(seen.as_os_str().as_encoded_bytes()));
             if unreadable_regex || (matches && !rule.faults.is_empty()) {
-                let faults = self.rules.iter().flat_map(|rule| rule.faults.iter().cloned()).collect();
-                return Err(ConfigError::Faulty { path: self.path.clone(), faults });
+                return Err(self.faulty());
             }
             if matches {
                 return Ok(Some(rule));
@@ -197,9 +198,21 @@ impl Config {
         Err(ConfigError::NoMatch { path: self.path.clone(), file: seen.display().to_string() })
     }
 
+    /// Who may open a file of this rule, group by group; empty where the rule names nobody.
+    ///
+    /// # Errors
+    /// One of its keys cannot be served; then with every fault of every rule. None is ever left out.
+    pub fn groups_of<'a>(&self, rule: &'a CreationRule) -> Result<&'a [Vec<Recipient>], ConfigError> {
+        if rule.key_faults.is_empty() { Ok(&rule.groups) } else { Err(self.faulty()) }
+    }
+
     /// Everything that is wrong with the rules.
     pub fn faults(&self) -> impl Iterator<Item = &Fault> {
-        self.rules.iter().flat_map(|rule| &rule.faults)
+        self.rules.iter().flat_map(|rule| rule.faults.iter().chain(&rule.key_faults))
+    }
+
+    fn faulty(&self) -> ConfigError {
+        ConfigError::Faulty { path: self.path.clone(), faults: self.faults().cloned().collect() }
     }
 }
 

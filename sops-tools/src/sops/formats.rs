@@ -4,6 +4,19 @@ use std::path::Path;
 
 use super::tree::{Node, Span, Text, Tree, Value};
 
+mod binary;
+mod dotenv;
+mod flat;
+mod ini;
+mod json;
+mod splice;
+mod yaml;
+
+#[cfg(test)]
+mod random;
+#[cfg(test)]
+mod show;
+
 /// How a file is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Format {
@@ -104,10 +117,83 @@ fn place(name: Option<&str>) -> String {
     name.map(|name| format!(": {name:?}")).unwrap_or_default()
 }
 
-// To come, one module per format behind these three functions:
-//
-// pub fn parse(format: Format, source: &[u8]) -> Result<Tree, Malformed>
-// pub fn rewrite(format: Format, source: &[u8], tree: &Tree, changes: &Changes<'_>) -> Result<Text, Unwritable>
-// pub fn emit(format: Format, tree: &Tree, block: Option<&Node>) -> Result<Text, Unwritable>   // from nothing: other output types, extracts
-#[expect(dead_code, reason = "the signatures above")]
-type Signatures = (Text, Tree);
+/// Deepest nesting of maps and lists that is read or written.
+pub const MAX_DEPTH: usize = 64;
+
+/// Reads a file.
+///
+/// A binary file is read as one value under the key `data`: what its envelope holds, or, where it is no envelope, all its bytes.
+///
+/// # Errors
+/// The first fault. Oddities that sops passes over are no errors but [`Tree::notes`](super::tree::Tree::notes).
+pub fn parse(format: Format, source: &[u8]) -> Result<Tree, Malformed> {
+    match format {
+        Format::Yaml => yaml::parse(source),
+        Format::Json => json::parse(source),
+        Format::Dotenv => dotenv::parse(source),
+        Format::Ini => ini::parse(source),
+        Format::Binary => Ok(binary::parse(source)),
+    }
+}
+
+/// The file with changes; all other bytes stay as they are.
+///
+/// `tree` is what [`parse`] made of the same `source`. A new block that differs from the old one only in values changes only
+/// these values in place.
+///
+/// # Errors
+/// When a new value cannot be spelled in its place, and when a change would also change another path: values under an anchor
+/// that is used elsewhere.
+pub fn rewrite(format: Format, source: &[u8], tree: &Tree, changes: &Changes<'_>) -> Result<Text, Unwritable> {
+    match format {
+        Format::Yaml => yaml::rewrite(source, tree, changes),
+        Format::Json => json::rewrite(source, tree, changes),
+        Format::Dotenv => dotenv::rewrite(source, tree, changes),
+        Format::Ini => ini::rewrite(source, tree, changes),
+        Format::Binary => binary::rewrite(source, tree, changes),
+    }
+}
+
+/// A file from nothing, laid out as sops would: for another format than that of the source, or a part of a tree.
+///
+/// Without a block, a binary file is the bytes of its one value.
+///
+/// # Errors
+/// When the format cannot say it: nested values in dotenv, infinities in JSON, several documents in any format but YAML…
+pub fn emit(format: Format, tree: &Tree, block: Option<&Node>) -> Result<Text, Unwritable> {
+    match format {
+        Format::Yaml => yaml::emit(tree, block),
+        Format::Json => json::emit(tree, block),
+        Format::Dotenv => dotenv::emit(tree, block),
+        Format::Ini => ini::emit(tree, block),
+        Format::Binary => binary::emit(tree, block),
+    }
+}
+
+/// One value by itself, as sops gives it out when it is extracted: a map, a list or a scalar.
+///
+/// # Errors
+/// When the format cannot say it; dotenv, INI and binary files have no form for a value by itself.
+pub fn emit_node(format: Format, node: &Node) -> Result<Text, Unwritable> {
+    match format {
+        Format::Yaml => yaml::emit_node(node),
+        Format::Json => json::emit_node(node),
+        Format::Dotenv | Format::Ini | Format::Binary => {
+            Err(Unwritable::new("what is not text cannot be given out by itself in this format"))
+        }
+    }
+}
+
+/// How many lines end in a text.
+fn line_ends(text: &[u8]) -> usize {
+    text.split(|byte| *byte == b'\n').count() - 1
+}
+
+/// The text of a source; a byte order mark is part of it.
+fn text(source: &[u8]) -> Result<&str, Malformed> {
+    std::str::from_utf8(source).map_err(|error| {
+        let valid = source.get(..error.valid_up_to()).unwrap_or_default();
+        let line = 1 + line_ends(valid);
+        Malformed { line, fault: Fault::Encoding, problem: "not UTF-8 text" }
+    })
+}

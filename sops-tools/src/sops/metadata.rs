@@ -14,6 +14,7 @@ mod nodes;
 mod version;
 
 pub use keys::{Group, KeyId, KeyKind, SealedKey};
+pub(super) use nodes::{copy as copy_node, same as same_nodes};
 pub use version::WRITTEN as WRITTEN_VERSION;
 
 /// Most keys that a file may name, over all groups.
@@ -144,6 +145,21 @@ impl Metadata {
     /// How many groups have to agree when the file is written: all, where it says nothing that can hold.
     pub fn threshold_for(&self, groups: usize) -> usize {
         self.threshold.filter(|&threshold| (2..=groups).contains(&threshold)).unwrap_or(groups)
+    }
+
+    /// The same block.
+    pub(super) fn copy(&self) -> Self {
+        let copied = |group: &Group| Group { keys: group.keys.iter().map(SealedKey::copy).collect() };
+        Self {
+            groups: self.groups.iter().map(copied).collect(),
+            threshold: self.threshold,
+            last_modified: self.last_modified.clone(),
+            mac: self.mac.clone(),
+            rule_fields: self.rule_fields.clone(),
+            mac_scope: self.mac_scope,
+            version: self.version.clone(),
+            original: self.original.iter().map(|(name, node)| (name.clone(), nodes::copy(node))).collect(),
+        }
     }
 
     /// The block to write: known fields from this value, all others as they were read; their order as it was, new ones where sops 3.11

@@ -11,8 +11,9 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-use crate::custody::{IDENTITY_FILE_LIMIT, Identities, IdentityFault, IdentityProblem};
-use crate::secret::wiping_stack;
+use super::data_key::Keyring;
+use crate::custody::{IDENTITY_FILE_LIMIT, Identities, IdentityFault, IdentityProblem, OpenError, open};
+use crate::secret::{Plaintext, wiping_stack};
 
 mod command;
 
@@ -108,6 +109,16 @@ pub fn gather(flags: &[PathBuf], lookup: Lookup<'_>) -> Result<Gathered, Unusabl
         let Gathering { found, asked } = gathering;
         Ok(Gathered { identities: Identities::merged(found), asked })
     })
+}
+
+impl Keyring for Gathered {
+    fn open_age(&self, sealed: &[u8]) -> Result<Plaintext, OpenError> {
+        self.identities.as_ref().map_or(Err(OpenError::NoMatchingIdentity), |identities| open(sealed, identities))
+    }
+
+    fn tried(&self) -> Vec<String> {
+        self.asked.iter().map(ToString::to_string).collect()
+    }
 }
 
 #[derive(Default)]

@@ -57,8 +57,8 @@ pub enum Item {
 
 /// A key with what belongs to it.
 pub struct Entry {
-    /// The key, unescaped. Formats refuse keys that are not UTF-8 strings, and equal keys in one map (JSON alone keeps
-    /// them, as sops does).
+    /// The key, unescaped. Formats refuse keys that are not UTF-8 strings, and equal keys in one map (JSON and dotenv
+    /// keep them, with a note, as sops does; INI keeps equal sections).
     pub key: String,
     /// The value.
     pub node: Node,
@@ -113,8 +113,25 @@ pub struct Alias {
 pub struct Comment {
     /// The text after the comment sign, a leading space included.
     pub text: Text,
-    /// The bytes from the comment sign to the end of the text, without the line's end.
+    /// The bytes from the comment sign to the end of the text, without the line's end. In INI, where one comment has as many
+    /// lines as stand in a row, from behind the first sign and its blanks.
     pub at: Span,
+}
+
+impl Value {
+    /// Whether both are of one type and say the same. Takes as long as the first difference is away: not for guessing secrets.
+    pub fn same_as(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Null, Self::Null) => true,
+            (Self::Str(one), Self::Str(other))
+            | (Self::Time(one), Self::Time(other))
+            | (Self::Comment(one), Self::Comment(other)) => one == other,
+            (Self::Int(one), Self::Int(other)) => one == other,
+            (Self::Float(one), Self::Float(other)) => one.to_bits() == other.to_bits(),
+            (Self::Bool(one), Self::Bool(other)) => one == other,
+            _ => false,
+        }
+    }
 }
 
 impl Node {

@@ -1,13 +1,13 @@
 //! Every class of a failure stands in docs/messages.md with its exit statuses, and nothing else does.
 //!
-//! A class is a literal where a [`Failure`](sops_tools::report::Failure) is made, so the source is what knows them all. Where it
+//! A class is a literal where a [`Failure`](sops_tools::report::Failure) is made, with a status of ours or of sops, so the source is what knows them all. Where it
 //! is not a literal, this scan knows the few forms that are used and fails on any other.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use restore::objects::ErrorKind;
-use sops_tools::report::ExitStatus;
+use sops_tools::report::{ExitStatus, SopsExit};
 
 /// Exit statuses of a class. `open` = some place takes the status from a value that the source does not show.
 #[derive(Debug, Default)]
@@ -71,15 +71,24 @@ fn the_scan_sees_each_form_and_refuses_one_it_does_not_know() {
         let usage = |class, problem: &str| Failure::new(ExitStatus::Usage, class, problem);
         usage("by-closure", "x");
         Failure::new(report.status(), "unknown-status", "x");
+        Failure::sops(SopsExit::MacMismatch, "of-sops", "x");
+        Failure::sops(error.exit(), "open-of-sops", "x");
         "#,
         &mut classes,
     )
     .expect("forms that are known");
     let seen: Vec<String> =
         classes.iter().map(|(class, statuses)| format!("{class} {:?} {}", statuses.known, statuses.open)).collect();
-    let wanted = ["by-closure {2} false", "either {5, 7} false", "plain {3} false", "tuple {4} false"];
-    assert_eq!(seen[..4], wanted);
-    assert_eq!(seen[4..], ["unknown-status {} true"]);
+    let wanted = [
+        "by-closure {2} false",
+        "either {5, 7} false",
+        "of-sops {51} false",
+        "open-of-sops {} true",
+        "plain {3} false",
+        "tuple {4} false",
+        "unknown-status {} true",
+    ];
+    assert_eq!(seen, wanted);
     assert!(scan("Failure::new(status, words[0], \"x\")", &mut classes).is_err());
 }
 
@@ -140,11 +149,13 @@ fn scan(code: &str, classes: &mut Classes) -> Result<(), String> {
             note(classes, class, Some(status));
         }
     }
-    for call in calls(code, "Failure::new(") {
-        let (status, rest) = call.split_once(',').ok_or("Failure::new without a class")?;
+    for call in calls(code, "Failure::new(").chain(calls(code, "Failure::sops(")) {
+        let (status, rest) = call.split_once(',').ok_or("a failure without a class")?;
         let class = rest.trim_start();
         match literals(class).next().filter(|(at, _)| *at == 0) {
-            Some((_, class)) if !status.contains("ExitStatus::") => note(classes, class, None),
+            Some((_, class)) if !status.contains("ExitStatus::") && !status.contains("SopsExit::") => {
+                note(classes, class, None);
+            }
             Some(_) => {}
             None => {
                 let form = class.split(',').next().unwrap_or_default().trim();
@@ -203,6 +214,11 @@ fn first_status(code: &str) -> Option<u8> {
 fn statuses_at_the_end(code: &str) -> Vec<u8> {
     // Where it begins, and what it is.
     let one = |code: &str| {
+        if let Some((before, word)) = code.rsplit_once("SopsExit::")
+            && let Some((status, _)) = SopsExit::ALL.into_iter().find(|(status, _)| format!("{status:?}") == word)
+        {
+            return Some((before.len(), status.code()));
+        }
         let (before, word) = code.rsplit_once("ExitStatus::")?;
         let status = STATUSES.into_iter().find(|status| format!("{status:?}") == word)?;
         Some((before.len(), status.code()))

@@ -68,22 +68,22 @@ pub(crate) struct Keys {
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct What {
     /// Keys that end so, and all below them, stay plain; the default is _unencrypted
-    #[arg(long, value_name = "SUFFIX", group = "selection")]
+    #[arg(long, value_name = "SUFFIX")]
     pub(crate) unencrypted_suffix: Option<String>,
     /// Only keys that end so, and all below them, are encrypted
-    #[arg(long, value_name = "SUFFIX", group = "selection")]
+    #[arg(long, value_name = "SUFFIX")]
     pub(crate) encrypted_suffix: Option<String>,
     /// Keys that match, and all below them, stay plain
-    #[arg(long, value_name = "REGEX", group = "selection")]
+    #[arg(long, value_name = "REGEX")]
     pub(crate) unencrypted_regex: Option<String>,
     /// Only keys that match, and all below them, are encrypted
-    #[arg(long, value_name = "REGEX", group = "selection")]
+    #[arg(long, value_name = "REGEX")]
     pub(crate) encrypted_regex: Option<String>,
     /// What stands below a comment that matches stays plain
-    #[arg(long, value_name = "REGEX", group = "selection")]
+    #[arg(long, value_name = "REGEX")]
     pub(crate) unencrypted_comment_regex: Option<String>,
     /// Only what stands below a comment that matches is encrypted
-    #[arg(long, value_name = "REGEX", group = "selection")]
+    #[arg(long, value_name = "REGEX")]
     pub(crate) encrypted_comment_regex: Option<String>,
     /// Let the MAC be over encrypted values alone, so that plain ones can be changed by hand
     #[arg(long)]

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::process::Command;
 
-use crate::report::{Failure, SopsStatus};
+use crate::report::{Failure, SopsExit};
 use crate::sops::sources::{AGE_KEY, Lookup};
 
 /// Looked for in `PATH`, in this order, where no variable names an editor.
@@ -26,7 +26,7 @@ impl Editor {
     /// Class `no-editor`: none is there, or the variable has an open quote.
     pub(super) fn choose(lookup: Lookup<'_>) -> Result<Self, Failure> {
         let none = |problem: &str| {
-            Failure::sops(SopsStatus::NoEditor, "no-editor", problem)
+            Failure::sops(SopsExit::NoEditor, "no-editor", problem)
                 .hint("name one: EDITOR='nano' or SOPS_EDITOR='code --wait'")
         };
         for name in ["SOPS_EDITOR", "EDITOR"] {
@@ -63,7 +63,7 @@ impl Editor {
     /// Class `editor-failed`: it cannot be started, or says that it failed.
     pub(super) fn run(&self, file: &Path) -> Result<(), Failure> {
         let failed = |cause: String| {
-            Failure::sops(SopsStatus::NoEditor, "editor-failed", "the editor failed; nothing was changed")
+            Failure::sops(SopsExit::NoEditor, "editor-failed", "the editor failed; nothing was changed")
                 .cause(cause)
                 .hint("try another: EDITOR='nano'")
         };

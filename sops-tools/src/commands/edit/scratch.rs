@@ -8,7 +8,7 @@ use std::os::unix::process::CommandExt as _;
 
 use crate::clock::Entropy;
 use crate::files::create_directory;
-use crate::report::{ExitStatus, Failure, SopsStatus};
+use crate::report::{ExitStatus, Failure, SopsExit};
 use crate::sops::sources::Lookup;
 
 /// How the folder's name begins.
@@ -33,7 +33,7 @@ impl Scratch {
         let keeper = keeper(&folder)?;
         let scratch = Self { folder, keeper };
         create_directory(&scratch.folder, 0o700).map_err(|error| {
-            Failure::sops(SopsStatus::Generic, "no-scratch", "no folder can be made for the plain text").cause(error)
+            Failure::sops(SopsExit::Generic, "no-scratch", "no folder can be made for the plain text").cause(error)
         })?;
         Ok(scratch)
     }
@@ -50,7 +50,7 @@ impl Scratch {
     pub(super) fn remove(mut self) -> Result<(), Failure> {
         self.try_remove().map_err(|error| {
             let problem = format!("the plain text cannot be removed from {}", self.folder.display());
-            Failure::sops(SopsStatus::Generic, "plaintext-left", problem)
+            Failure::sops(SopsExit::Generic, "plaintext-left", problem)
                 .cause(error)
                 .hint("remove that folder by hand, now")
         })
@@ -85,7 +85,7 @@ fn place(allow_disk: bool, lookup: Lookup<'_>) -> Result<PathBuf, Failure> {
     if allow_disk {
         return Ok(lookup("TMPDIR").filter(|folder| !folder.is_empty()).map_or_else(|| "/tmp".into(), PathBuf::from));
     }
-    Err(Failure::sops(SopsStatus::Generic, "no-scratch", "there is no folder in memory for the plain text")
+    Err(Failure::sops(SopsExit::Generic, "no-scratch", "there is no folder in memory for the plain text")
         .cause("neither $XDG_RUNTIME_DIR nor /dev/shm is a tmpfs that can be written")
         .hint("give XDG_RUNTIME_DIR a tmpfs, or let the plain text be on disk while you edit: --allow-disk"))
 }
@@ -112,12 +112,8 @@ fn keeper(folder: &Path) -> Result<Child, Failure> {
         .process_group(0)
         .spawn()
         .map_err(|error| {
-            Failure::sops(
-                SopsStatus::Generic,
-                "no-scratch",
-                "the process that cleans up after an edit cannot be started",
-            )
-            .cause(error)
+            Failure::sops(SopsExit::Generic, "no-scratch", "the process that cleans up after an edit cannot be started")
+                .cause(error)
         })
 }
 

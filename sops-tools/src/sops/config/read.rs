@@ -183,8 +183,18 @@ impl Reader {
         let selection = self.selection(&key, map, &mut faults);
         let mac_only_encrypted = self.flag(&key, map, "mac_only_encrypted");
         let threshold = self.number(&key, map, "shamir_threshold");
-        let groups = self.groups(&key, map, &mut faults);
-        Some(CreationRule { number: index + 1, path_regex, groups, threshold, selection, mac_only_encrypted, faults })
+        let mut key_faults = Vec::new();
+        let groups = self.groups(&key, map, &mut key_faults);
+        Some(CreationRule {
+            number: index + 1,
+            path_regex,
+            groups,
+            threshold,
+            selection,
+            mac_only_encrypted,
+            faults,
+            key_faults,
+        })
     }
 
     fn selection(&mut self, key: &str, map: &Map<String, Value>, faults: &mut Vec<Fault>) -> Option<Selection> {

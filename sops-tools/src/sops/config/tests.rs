@@ -86,7 +86,8 @@ fn a_faulty_rule_for_other_files_does_not_stand_in_the_way_but_one_that_cannot_b
     let text = format!("creation_rules:\n- path_regex: ^pgp/\n  pgp: ABC\n- age: {A}\n");
     let read = config(&text).unwrap();
     assert_eq!(rule(&read, "x").number, 2);
-    assert!(read.rule_for(Path::new("/repo/pgp/x"), Path::new("/")).is_err());
+    assert!(read.groups_of(rule(&read, "x")).is_ok());
+    assert!(read.groups_of(rule(&read, "/repo/pgp/x")).is_err());
     let text = format!("creation_rules:\n- path_regex: '('\n  age: {A}\n- age: {A}\n");
     assert!(config(&text).unwrap().rule_for(Path::new("x"), Path::new("/repo")).is_err());
 }
@@ -96,10 +97,8 @@ fn recipients_that_cannot_be_served_are_refused_by_kind_and_never_dropped() {
     for (recipient, word) in
         [("age1pq1qqqqqqqq", "post-quantum"), ("age1yubikey1qqqqqqqq", "yubikey"), ("ssh-ed25519 AAAA", "SSH")]
     {
-        let error = config(&format!("creation_rules: [{{age: '{A},{recipient}'}}]"))
-            .unwrap()
-            .rule_for(Path::new("x"), Path::new("/repo"))
-            .unwrap_err();
+        let read = config(&format!("creation_rules: [{{age: '{A},{recipient}'}}]")).unwrap();
+        let error = read.groups_of(rule(&read, "x")).unwrap_err();
         assert!(faults(error)[0].contains(word), "{recipient}");
     }
 }

@@ -49,16 +49,19 @@ pub(super) fn list<'a>(fields: &'a [(String, Node)], name: &str) -> Result<Vec<&
     let wrong = || MetadataError::WrongType(name.to_owned());
     match find(fields, name) {
         None => Ok(Vec::new()),
-        Some(Node::List(elements)) => Ok(elements
-            .iter()
-            .filter_map(|element| match element {
-                Element::Node(node) => Some(node),
-                Element::Comment(_) => None,
-            })
-            .collect()),
+        Some(Node::List(found)) => Ok(elements(found)),
         Some(node) if is_empty(node) => Ok(Vec::new()),
         Some(_) => Err(wrong()),
     }
+}
+
+fn elements(list: &[Element]) -> Vec<&Node> {
+    list.iter()
+        .filter_map(|element| match element {
+            Element::Node(node) => Some(node),
+            Element::Comment(_) => None,
+        })
+        .collect()
 }
 
 /// Null, an empty text, an empty map or list.
@@ -74,8 +77,8 @@ pub(super) fn number(number: usize) -> Node {
     Node::leaf(Value::Int(i64::try_from(number).unwrap_or(i64::MAX)))
 }
 
-/// The same node without its places; comments are left out. A block holds no secrets.
-pub(super) fn copy(node: &Node) -> Node {
+/// The same node without its places; comments are left out.
+pub(in crate::sops) fn copy(node: &Node) -> Node {
     copy_to(node, DEPTH)
 }
 
@@ -86,14 +89,25 @@ fn copy_to(node: &Node, depth: usize) -> Node {
         Node::Map(items) => {
             Node::Map(entries(items).map(|found| Item::entry(&found.key, copy_to(&found.node, depth))).collect())
         }
-        Node::List(elements) => Node::List(
-            elements
-                .iter()
-                .filter_map(|element| match element {
-                    Element::Node(node) => Some(Element::Node(copy_to(node, depth))),
-                    Element::Comment(_) => None,
-                })
-                .collect(),
-        ),
+        Node::List(list) => {
+            Node::List(elements(list).into_iter().map(|node| Element::Node(copy_to(node, depth))).collect())
+        }
+    }
+}
+
+/// Whether two nodes say the same; comments and places do not count.
+pub(in crate::sops) fn same(one: &Node, other: &Node) -> bool {
+    match (one, other) {
+        (Node::Leaf(one), Node::Leaf(other)) => value::same(&one.value, &other.value),
+        (Node::Map(one), Node::Map(other)) => {
+            let (one, other): (Vec<_>, Vec<_>) = (entries(one).collect(), entries(other).collect());
+            let same_entry = |(one, other): (&Entry, &Entry)| one.key == other.key && same(&one.node, &other.node);
+            one.len() == other.len() && one.into_iter().zip(other).all(same_entry)
+        }
+        (Node::List(one), Node::List(other)) => {
+            let (one, other) = (elements(one), elements(other));
+            one.len() == other.len() && one.into_iter().zip(other).all(|(one, other)| same(one, other))
+        }
+        _ => false,
     }
 }

@@ -1,0 +1,418 @@
+//! Events to a tree.
+
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+
+use zeroize::Zeroizing;
+
+use super::alias::{Budget, copy};
+use super::events::{Events, Kind, Mark, Scalar, Style, What};
+use super::resolve::{self, Unresolved};
+use crate::sops::formats::{Fault, MAX_DEPTH, Malformed};
+use crate::sops::tree::{Block, Comment, Document, Element, Entry, Item, Leaf, Node, Span, Tree, Value};
+
+/// Reads all documents of a text.
+pub(super) fn tree(source: &str) -> Result<Tree, Malformed> {
+    let mut events = Events::new(source);
+    let mut builder = Builder::new(source);
+    while let Some(mark) = builder.take(events.next()?)? {
+        builder.met(&mark);
+    }
+    Ok(builder.tree)
+}
+
+struct Builder<'a> {
+    source: &'a str,
+    tree: Tree,
+    document: Document,
+    open: bool,
+    frames: Vec<Frame<'a>>,
+    /// Comments on lines of their own whose place the next event tells.
+    pending: Vec<Pending>,
+    anchors: HashMap<usize, Node>,
+    has_aliases: bool,
+    budget: Budget,
+    /// The end of what was met last.
+    cursor: usize,
+    /// The end of the last bytes that belong to a node.
+    ink: usize,
+}
+
+/// A comment on a line of its own.
+struct Pending {
+    comment: Comment,
+    column: usize,
+}
+
+/// A map or list that is not closed yet.
+struct Frame<'a> {
+    style: Style,
+    column: usize,
+    anchor: Option<usize>,
+    content: Content<'a>,
+}
+
+enum Content<'a> {
+    Map { items: Vec<Item>, keys: HashSet<Cow<'a, str>>, key: Option<Key> },
+    List(Vec<Element>),
+}
+
+/// A key whose value comes next.
+struct Key {
+    text: String,
+    at: Span,
+}
+
+impl<'a> Builder<'a> {
+    fn new(source: &'a str) -> Self {
+        Self {
+            source,
+            tree: Tree::default(),
+            document: Document::default(),
+            open: false,
+            frames: Vec::new(),
+            pending: Vec::new(),
+            anchors: HashMap::new(),
+            has_aliases: source.contains('*'),
+            budget: Budget::default(),
+            cursor: 0,
+            ink: 0,
+        }
+    }
+
+    fn met(&mut self, mark: &Span) {
+        self.cursor = self.cursor.max(mark.end);
+    }
+
+    /// Takes one event in; nothing after the last.
+    fn take(&mut self, mark: Mark<'a>) -> Result<Option<Span>, Malformed> {
+        let Mark { what, at, line, column } = mark;
+        match what {
+            What::DocumentStart => self.start_document(),
+            What::DocumentEnd => self.end_document(at.start),
+            What::Comment(text) => self.comment(&text, at.clone(), column),
+            What::Scalar(scalar) => self.scalar(&scalar, at.clone(), line)?,
+            What::Alias(anchor) => self.alias(anchor, at.clone(), line)?,
+            What::Start { kind, style, anchor } => self.start(kind, style, anchor, &at, column, line)?,
+            What::End => self.end(&at, line)?,
+            What::StreamEnd => {
+                self.finish();
+                return Ok(None);
+            }
+        }
+        Ok(Some(at))
+    }
+
+    fn start_document(&mut self) {
+        if let Some(last) = self.tree.documents.last_mut() {
+            last.root.extend(self.pending.drain(..).map(|pending| Item::Comment(pending.comment)));
+        }
+        self.open = true;
+    }
+
+    fn end_document(&mut self, at: usize) {
+        let mut document = std::mem::take(&mut self.document);
+        if document.end == 0 {
+            document.end = at;
+        }
+        document.root.extend(self.pending.drain(..).map(|pending| Item::Comment(pending.comment)));
+        self.tree.documents.push(document);
+        self.anchors.clear();
+        self.open = false;
+    }
+
+    fn finish(&mut self) {
+        if self.tree.documents.is_empty() {
+            self.end_document(self.source.len());
+        } else {
+            self.start_document();
+        }
+    }
+
+    fn comment(&mut self, text: &str, at: Span, column: usize) {
+        let comment = Comment { text: Zeroizing::new(text.as_bytes().to_vec()), at };
+        let start = comment.at.start;
+        if self.document.block.as_ref().is_some_and(|block| self.frames.len() == 1 && start < block.at.end) {
+            return;
+        }
+        let before = self.source.get(self.cursor.min(start)..start).unwrap_or_default();
+        let own_line = self.cursor <= start && (self.cursor == 0 || before.contains(['\n', '\r']));
+        if own_line {
+            self.pending.push(Pending { comment, column });
+            return;
+        }
+        // At the end of a line: before what that line holds, as sops has it.
+        let written_after_node = start < self.ink || !self.between(self.ink, start).contains(['\n', '\r']);
+        match self.frames.last_mut().map(|frame| &mut frame.content) {
+            Some(Content::Map { items, key, .. }) => {
+                let behind =
+                    usize::from(key.is_none() && written_after_node && matches!(items.last(), Some(Item::Entry(_))));
+                items.insert(items.len() - behind, Item::Comment(comment));
+            }
+            Some(Content::List(elements)) => {
+                let behind = usize::from(written_after_node && matches!(elements.last(), Some(Element::Node(_))));
+                elements.insert(elements.len() - behind, Element::Comment(comment));
+            }
+            None => self.pending.push(Pending { comment, column }),
+        }
+    }
+
+    fn between(&self, start: usize, end: usize) -> &'a str {
+        self.source.get(start..end).unwrap_or_default()
+    }
+
+    fn scalar(&mut self, scalar: &Scalar<'a>, at: Span, line: usize) -> Result<(), Malformed> {
+        self.flush_before_node();
+        if self.expects_key() {
+            let text = key_text(scalar, line)?;
+            self.ink = self.ink.max(at.end);
+            return self.key(text, at, line);
+        }
+        let at = if at.is_empty() { self.place_of_nothing(at) } else { at };
+        let value = value(scalar, line)?;
+        let indent = self.frames.last().and_then(Frame::indent);
+        let leaf = Leaf { value, at: at.clone(), indent, alias: None };
+        self.ink = self.ink.max(at.end);
+        self.node(Node::Leaf(leaf), scalar.anchor, line)
+    }
+
+    /// Where a value would be written that is spelled by nothing: behind the colon, the anchor, or the dash.
+    fn place_of_nothing(&self, at: Span) -> Span {
+        let Some(Frame { content: Content::Map { key: Some(key), .. }, .. }) = self.frames.last() else { return at };
+        if at.start > key.at.end {
+            return at;
+        }
+        let rest = self.source.get(key.at.end..).unwrap_or_default();
+        let blanks = rest.len() - rest.trim_start_matches([' ', '\t']).len();
+        let behind = key.at.end + blanks;
+        if self.source.as_bytes().get(behind) == Some(&b':') { behind + 1..behind + 1 } else { at }
+    }
+
+    fn alias(&mut self, anchor: usize, at: Span, line: usize) -> Result<(), Malformed> {
+        self.flush_before_node();
+        self.ink = self.ink.max(at.end);
+        let Some(target) = self.anchors.get(&anchor) else {
+            return Err(fault(line, Fault::Syntax, "an alias inside of what its anchor names"));
+        };
+        if self.expects_key() {
+            let text = match target {
+                Node::Leaf(Leaf { value: Value::Str(text), .. }) => String::from_utf8(text.to_vec()).ok(),
+                _ => None,
+            };
+            return self.key(Cow::Owned(text.ok_or_else(|| key_fault(line))?), at, line);
+        }
+        let name = self.source.get(at.start + 1..at.end).unwrap_or_default();
+        let mut node = copy(target, Some(name), MAX_DEPTH - self.frames.len().min(MAX_DEPTH), &mut self.budget)
+            .ok_or_else(|| too_far(line))?;
+        if let Node::Leaf(leaf) = &mut node {
+            leaf.at = at;
+            leaf.indent = self.frames.last().and_then(Frame::indent);
+        }
+        self.node(node, None, line)
+    }
+
+    fn start(
+        &mut self,
+        kind: Kind,
+        style: Style,
+        anchor: Option<usize>,
+        at: &Span,
+        column: usize,
+        line: usize,
+    ) -> Result<(), Malformed> {
+        if self.expects_key() {
+            return Err(key_fault(line));
+        }
+        if self.frames.len() >= MAX_DEPTH {
+            return Err(fault(line, Fault::Limit, "nested deeper than 64 levels"));
+        }
+        if self.frames.is_empty() && kind == Kind::List {
+            return Err(fault(line, Fault::Top, "the top level is a list; it must be a map"));
+        }
+        let dash = if kind == Kind::List && style == Style::Block { self.dash_above(at.start) } else { None };
+        if style == Style::Flow {
+            self.flush_before_node();
+        } else {
+            self.flush_before_dash(at.start);
+        }
+        let outer = self.frames.last().map(|outer| outer.column);
+        let column = dash.and(outer).unwrap_or(column);
+        self.ink = self.ink.max(at.end);
+        let content = match kind {
+            Kind::Map => Content::Map { items: Vec::new(), keys: HashSet::new(), key: None },
+            Kind::List => Content::List(Vec::new()),
+        };
+        self.frames.push(Frame { style, column, anchor, content });
+        Ok(())
+    }
+
+    /// The first dash of a list that is indented no further than its key: the parser tells such a list only behind it.
+    fn dash_above(&self, list: usize) -> Option<usize> {
+        let Some(Frame { content: Content::Map { key: Some(key), .. }, .. }) = self.frames.last() else { return None };
+        let mut at = key.at.end;
+        for line in self.between(at, list).split_inclusive('\n') {
+            let dashed = line.trim_start().strip_prefix('-');
+            if at > key.at.end
+                && dashed.is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\r', '\n']))
+            {
+                return Some(at + line.len() - line.trim_start().len());
+            }
+            at += line.len();
+        }
+        None
+    }
+
+    /// Puts the comments that stand above the dash of the element that begins here in front of it; those below the dash belong
+    /// into the element.
+    fn flush_before_dash(&mut self, element: usize) {
+        if !matches!(self.frames.last(), Some(Frame { content: Content::List(_), .. })) {
+            return;
+        }
+        let starts = self.pending.iter().skip(1).map(|pending| pending.comment.at.start).chain([element]);
+        let above = |(pending, next): (&Pending, usize)| self.between(pending.comment.at.end, next).contains('-');
+        let gaps: Vec<bool> = self.pending.iter().zip(starts).map(above).collect();
+        let count = gaps.iter().rposition(|dash| *dash).map_or(0, |last| last + 1);
+        if let Some(frame) = self.frames.last_mut() {
+            frame.content.push_comments(self.pending.drain(..count));
+        }
+    }
+
+    fn expects_key(&self) -> bool {
+        matches!(self.frames.last(), Some(Frame { content: Content::Map { key: None, .. }, .. }))
+    }
+
+    /// Puts the comments in front of what comes next in the innermost map or list.
+    fn flush_before_node(&mut self) {
+        if self.pending.is_empty() {
+            return;
+        }
+        match self.frames.last_mut() {
+            Some(frame) => frame.content.push_comments(self.pending.drain(..)),
+            None => self.document.root.extend(self.pending.drain(..).map(|pending| Item::Comment(pending.comment))),
+        }
+    }
+
+    fn key(&mut self, text: Cow<'a, str>, at: Span, line: usize) -> Result<(), Malformed> {
+        if let Some(Frame { content: Content::Map { keys, key, .. }, .. }) = self.frames.last_mut() {
+            *key = Some(Key { text: text.clone().into_owned(), at });
+            if !keys.insert(text) {
+                return Err(fault(line, Fault::Duplicate, "this key stands twice in the same map"));
+            }
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, at: &Span, line: usize) -> Result<(), Malformed> {
+        let Some(mut frame) = self.frames.pop() else { return Ok(()) };
+        let outer = self.frames.last().filter(|outer| outer.style == Style::Block).map(|outer| outer.column);
+        let inner = self.pending.iter().take_while(|pending| frame.holds(pending.column, outer)).count();
+        frame.content.push_comments(self.pending.drain(..inner));
+        let anchor = frame.anchor;
+        if frame.style == Style::Flow {
+            self.ink = self.ink.max(at.end);
+            if self.frames.is_empty() {
+                self.document.end = at.start;
+            }
+        }
+        match frame.content {
+            Content::Map { items, .. } if self.frames.is_empty() => {
+                self.document.root.extend(items);
+                Ok(())
+            }
+            Content::Map { items, .. } => self.node(Node::Map(items), anchor, line),
+            Content::List(elements) => self.node(Node::List(elements), anchor, line),
+        }
+    }
+
+    /// Puts a finished node where it belongs.
+    fn node(&mut self, node: Node, anchor: Option<usize>, line: usize) -> Result<(), Malformed> {
+        if let Some(anchor) = anchor.filter(|_| self.has_aliases) {
+            let kept = copy(&node, None, MAX_DEPTH, &mut self.budget).ok_or_else(|| too_far(line))?;
+            self.anchors.insert(anchor, kept);
+        }
+        let at_root = self.frames.len() == 1;
+        match self.frames.last_mut() {
+            Some(Frame { content: Content::List(elements), .. }) => elements.push(Element::Node(node)),
+            Some(Frame { content: Content::Map { items, key, .. }, style, .. }) => {
+                let Some(key) = key.take() else { return Err(key_fault(line)) };
+                let at = key.at.start..self.ink.max(key.at.end);
+                if at_root && key.text == "sops" {
+                    let style = *style;
+                    self.document.block = Some(block(node, at, style, self.source, line)?);
+                } else {
+                    items.push(Item::Entry(Entry { key: key.text, node, at }));
+                }
+            }
+            None if matches!(node, Node::Leaf(Leaf { value: Value::Null, .. })) => {}
+            None => return Err(fault(line, Fault::Top, "the top level is a single value; it must be a map")),
+        }
+        Ok(())
+    }
+}
+
+impl Frame<'_> {
+    fn indent(&self) -> Option<u16> {
+        (self.style == Style::Block).then(|| u16::try_from(self.column).ok()).flatten()
+    }
+
+    /// Whether a comment at this column, after the last item, belongs inside.
+    fn holds(&self, column: usize, outer: Option<usize>) -> bool {
+        self.style == Style::Flow || (column >= self.column && outer.is_none_or(|outer| column > outer))
+    }
+}
+
+impl Content<'_> {
+    fn push_comments(&mut self, comments: impl Iterator<Item = Pending>) {
+        let comments = comments.map(|pending| pending.comment);
+        match self {
+            Self::Map { items, .. } => items.extend(comments.map(Item::Comment)),
+            Self::List(elements) => elements.extend(comments.map(Element::Comment)),
+        }
+    }
+}
+
+fn block(node: Node, at: Span, style: Style, source: &str, line: usize) -> Result<Block, Malformed> {
+    if !matches!(node, Node::Map(_)) {
+        return Err(fault(line, Fault::Top, "the top-level key sops holds no map, so it is no metadata of SOPS"));
+    }
+    let rest = source.get(at.end..).unwrap_or_default();
+    let end = match style {
+        Style::Flow => at.end,
+        Style::Block => at.end + rest.find('\n').map_or(rest.len(), |newline| newline + 1),
+    };
+    Ok(Block { node, at: at.start..end })
+}
+
+fn key_text<'a>(scalar: &Scalar<'a>, line: usize) -> Result<Cow<'a, str>, Malformed> {
+    // The merge key is kept as a key of this name, as sops does.
+    let merge = scalar.plain && scalar.text == "<<";
+    let is_text = match scalar.tag.as_deref() {
+        None | Some("merge") => merge || !scalar.plain || resolve::is_text(&scalar.text),
+        Some(tag) => tag == "str",
+    };
+    if is_text { Ok(scalar.text.clone()) } else { Err(key_fault(line)) }
+}
+
+fn value(scalar: &Scalar<'_>, line: usize) -> Result<Value, Malformed> {
+    let resolved = match scalar.tag.as_deref() {
+        Some(tag) => resolve::tagged(tag, &scalar.text),
+        None if scalar.plain => resolve::plain(&scalar.text),
+        None => resolve::tagged("str", &scalar.text),
+    };
+    resolved.map_err(|problem| match problem {
+        Unresolved::TooBig => fault(line, Fault::Number, "a whole number that does not fit into 64 bits with a sign"),
+        Unresolved::NotOfItsTag => fault(line, Fault::Syntax, "a value that is not of the type its tag names"),
+    })
+}
+
+fn fault(line: usize, fault: Fault, problem: &'static str) -> Malformed {
+    Malformed { line, fault, problem }
+}
+
+fn key_fault(line: usize) -> Malformed {
+    fault(line, Fault::Key, "a key that is no string; quote it")
+}
+
+fn too_far(line: usize) -> Malformed {
+    fault(line, Fault::Limit, "aliases that would expand the file too far")
+}

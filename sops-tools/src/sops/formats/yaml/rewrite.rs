@@ -1,0 +1,338 @@
+//! Changes back into the bytes of a YAML file.
+
+use zeroize::Zeroizing;
+
+use super::emit::{Emitter, INDENT, check_comment, next_column};
+use super::spell::{self, BlockPlace, Place};
+use crate::sops::formats::splice::{self, Splice, differences, leaves};
+use crate::sops::formats::{Changes, New, Unwritable, json};
+use crate::sops::tree::{Document, Item, Leaf, Node, Span, Text, Tree, Value};
+
+pub(super) fn rewrite(source: &[u8], tree: &Tree, changes: &Changes<'_>) -> Result<Text, Unwritable> {
+    let writer = Writer::new(source, tree);
+    let mut order: Vec<&(Span, New)> = changes.spellings.iter().collect();
+    order.sort_by_key(|(at, _)| (at.start, std::cmp::Reverse(at.end)));
+    writer.check_aliases(&order)?;
+    let mut splices = Vec::with_capacity(order.len() + tree.documents.len());
+    let mut order = order.into_iter().peekable();
+    while let Some((at, new)) = order.next() {
+        // A comment in the header line of a block of text.
+        let inside = order.next_if(|(inner, _)| inner.start < at.end);
+        splices.push(writer.spelling(at, new, inside)?);
+    }
+    for document in &tree.documents {
+        writer.block(document, changes.block, &mut splices)?;
+    }
+    splice::apply(source, splices)
+}
+
+struct Writer<'a> {
+    source: &'a [u8],
+    /// Sorted by where they stand.
+    leaves: Vec<&'a Leaf>,
+    newline: &'static str,
+    step: usize,
+}
+
+impl<'a> Writer<'a> {
+    fn new(source: &'a [u8], tree: &'a Tree) -> Self {
+        let mut leaves = leaves(tree);
+        let step = leaves.iter().filter_map(|leaf| leaf.indent).filter(|indent| *indent > 0).min();
+        let step = step.map_or(INDENT, |indent| usize::from(indent).clamp(2, 9));
+        leaves.sort_by_key(|leaf| (leaf.at.start, leaf.at.end));
+        Self { source, leaves, newline: splice::newline(source), step }
+    }
+
+    /// No change may reach another path through an alias.
+    fn check_aliases(&self, order: &[&(Span, New)]) -> Result<(), Unwritable> {
+        let changed = |span: &Span| {
+            order
+                .binary_search_by_key(&(span.start, std::cmp::Reverse(span.end)), |(at, _)| {
+                    (at.start, std::cmp::Reverse(at.end))
+                })
+                .is_ok()
+        };
+        for leaf in &self.leaves {
+            if let Some(alias) = &leaf.alias
+                && changed(&alias.origin)
+                && (alias.origin == leaf.at || !changed(&leaf.at))
+            {
+                return Err(Unwritable::named(
+                    "a value under an anchor would change in other places too; write it out in place of the alias",
+                    &alias.name,
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn spelling(&self, at: &Span, new: &New, inside: Option<&(Span, New)>) -> Result<Splice, Unwritable> {
+        let old = self.source.get(at.clone()).unwrap_or_default();
+        if old.starts_with(b"#") {
+            return Ok(Splice { at: at.clone(), new: self.comment(at, new)? });
+        }
+        if let New::Value(Value::Comment(text)) = new {
+            return self.element_to_comment(at, text);
+        }
+        let leaf = self.leaf(at);
+        let mut spelled = match new {
+            New::Cipher(cipher) if leaf.is_some_and(|leaf| leaf.indent.is_none()) => spell::quoted(cipher),
+            New::Cipher(cipher) => Zeroizing::new(cipher.as_bytes().to_vec()),
+            New::Value(value) => spell::value(value, self.place(leaf, at))?,
+        };
+        if let Some(anchor) = anchor_behind_tag(old) {
+            spelled = join(&[anchor, b" ", &spelled]);
+        }
+        if at.is_empty() && at.start.checked_sub(1).and_then(|before| self.source.get(before)) != Some(&b' ') {
+            spelled = join(&[b" ", &spelled]);
+        }
+        match inside {
+            Some((inner, new)) => spelled = join(&[&spelled, b" ", &self.comment(inner, new)?]),
+            None => {
+                if let Some(comment) = header_comment(old) {
+                    spelled = join(&[&spelled, b" ", comment]);
+                }
+            }
+        }
+        Ok(Splice { at: at.clone(), new: spelled })
+    }
+
+    fn leaf(&self, at: &Span) -> Option<&Leaf> {
+        let index = self.leaves.binary_search_by_key(&(at.start, at.end), |leaf| (leaf.at.start, leaf.at.end)).ok()?;
+        self.leaves.get(index).copied()
+    }
+
+    fn comment(&self, at: &Span, new: &New) -> Result<Text, Unwritable> {
+        let text = match new {
+            New::Cipher(cipher) => cipher.as_bytes(),
+            New::Value(Value::Comment(text) | Value::Str(text)) => text,
+            New::Value(_) => return Err(Unwritable::new("a comment that is no text")),
+        };
+        self.comment_lines(at.start, text)
+    }
+
+    /// A comment sign and the text; further lines only where the comment has its line for itself.
+    fn comment_lines(&self, start: usize, text: &[u8]) -> Result<Text, Unwritable> {
+        let before = self.line_before(start);
+        let own_line = before.iter().all(|byte| matches!(byte, b' ' | b'\t' | b'-'));
+        let mut out = Zeroizing::new(Vec::with_capacity(text.len() + 1));
+        for (index, line) in text.split(|byte| *byte == b'\n').enumerate() {
+            check_comment(line)?;
+            if index > 0 {
+                if !own_line {
+                    return Err(Unwritable::new("a comment of several lines at the end of a line"));
+                }
+                let blanks: Vec<u8> = before.iter().map(|_| b' ').collect();
+                out = join(&[&out, self.newline.as_bytes(), &blanks]);
+            }
+            out = join(&[&out, b"#", line]);
+        }
+        Ok(out)
+    }
+
+    /// A list element that was a comment becomes one: without its dash.
+    fn element_to_comment(&self, at: &Span, text: &[u8]) -> Result<Splice, Unwritable> {
+        let before = self.line_before(at.start);
+        let blanks = before.len() - before.trim_ascii_end().len();
+        let dash = at.start - blanks;
+        if before.trim_ascii() != b"-" {
+            return Err(Unwritable::new("a comment in the place of a value"));
+        }
+        Ok(Splice { at: dash - 1..at.end, new: self.comment_lines(dash - 1, text)? })
+    }
+
+    fn line_before(&self, place: usize) -> &'a [u8] {
+        line_before(self.source, place)
+    }
+
+    fn place(&self, leaf: Option<&Leaf>, at: &Span) -> Place {
+        let flow = leaf.is_some_and(|leaf| leaf.indent.is_none());
+        let block = leaf.and_then(|leaf| leaf.indent).and_then(|indent| {
+            let in_list = self.line_before(at.start).trim_ascii_end().ends_with(b"-");
+            let outer = usize::from(indent);
+            let column = if in_list { outer + 2 } else { next_column(outer, self.step) };
+            self.allows_block(at.end, column).then_some(BlockPlace { column, deeper: column - outer, keep: false })
+        });
+        Place { block, flow, newline: self.newline }
+    }
+
+    /// Whether nothing stands behind the value in its line, and no blank or comment line below would become part of a block.
+    fn allows_block(&self, end: usize, column: usize) -> bool {
+        let mut lines = self.source.get(end..).unwrap_or_default().split(|byte| *byte == b'\n');
+        let rest = lines.next().unwrap_or_default();
+        if !rest.trim_ascii().is_empty() {
+            return false;
+        }
+        for line in lines {
+            let blanks = line.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+            match line.get(blanks) {
+                None | Some(b'\r') if blanks > 0 => return false,
+                Some(b'#') if blanks >= column => return false,
+                None | Some(b'\r' | b'#') => {}
+                Some(_) => return true,
+            }
+        }
+        true
+    }
+
+    fn block(&self, document: &Document, new: Option<&Node>, splices: &mut Vec<Splice>) -> Result<(), Unwritable> {
+        let in_braces = self.source.get(document.end) == Some(&b'}');
+        match (&document.block, new) {
+            (None, None) => {}
+            (Some(old), Some(new)) => {
+                if let Some(differences) = differences(&old.node, new) {
+                    for (old, new) in differences {
+                        splices.push(self.block_leaf(old, &new.value)?);
+                    }
+                } else if in_braces {
+                    splices.push(Splice { at: old.at.clone(), new: json::in_one_line("sops", new)? });
+                } else {
+                    let at = old.at.clone();
+                    let text = self.spelled_block(document, new, self.block_step(&old.node, at.start), at.end)?;
+                    splices.push(Splice { at, new: text });
+                }
+            }
+            (Some(old), None) if in_braces => {
+                splices.push(Splice { at: json::with_comma(self.source, &old.at), new: Text::default() });
+            }
+            (Some(old), None) => {
+                let start = old.at.start - self.line_before(old.at.start).len();
+                let empty = !document.root.iter().any(|item| matches!(item, Item::Entry(_)));
+                let new = if empty { join(&[b"{}", self.newline.as_bytes()]) } else { Text::default() };
+                splices.push(Splice { at: start..old.at.end, new });
+            }
+            (None, Some(new)) if in_braces => {
+                let text = json::in_one_line("sops", new)?;
+                let start = self.source.get(..document.end).unwrap_or_default().trim_ascii_end().len();
+                let comma: &[u8] = match start.checked_sub(1).and_then(|last| self.source.get(last)) {
+                    Some(b'{') => b"",
+                    Some(b',') => b" ",
+                    _ => b", ",
+                };
+                splices.push(Splice { at: start..start, new: join(&[comma, &text]) });
+            }
+            (None, Some(new)) => self.append_block(document, new, splices)?,
+        }
+        Ok(())
+    }
+
+    fn append_block(&self, document: &Document, new: &Node, splices: &mut Vec<Splice>) -> Result<(), Unwritable> {
+        let end = document.end.min(self.source.len());
+        let mut text = self.spelled_block(document, new, self.step.max(2), end)?;
+        let column = root_column(document, self.source)?;
+        text = join(&[&b" ".repeat(column), &text]);
+        let head = self.source.get(..end).unwrap_or_default();
+        if !head.is_empty() && !head.ends_with(b"\n") {
+            text = join(&[self.newline.as_bytes(), &text]);
+            self.strip_last_line(end, splices);
+        }
+        splices.push(Splice { at: end..end, new: text });
+        Ok(())
+    }
+
+    /// A block of text that ends with the file, in a line without an end, would gain a line feed when lines follow.
+    fn strip_last_line(&self, end: usize, splices: &mut Vec<Splice>) {
+        let Some(leaf) = self.leaves.last().filter(|leaf| leaf.at.end == end) else { return };
+        let unchanged = !splices.iter().any(|splice| splice.at == leaf.at);
+        let old = self.source.get(leaf.at.clone()).unwrap_or_default();
+        if let Some(header) = block_header(old).filter(|_| unchanged) {
+            let line = old.get(header..).unwrap_or_default();
+            let length = line.iter().take_while(|byte| !byte.is_ascii_whitespace()).count();
+            let indicators = line.get(..length).unwrap_or_default();
+            if !indicators.contains(&b'-') {
+                let kept: Vec<u8> = indicators.iter().copied().filter(|byte| *byte != b'+').collect();
+                let start = leaf.at.start + header;
+                splices.push(Splice { at: start..start + length, new: join(&[&kept, b"-"]) });
+            }
+        }
+    }
+
+    /// The whole block, from its key to the end of its last line, but for the indentation of the first.
+    fn spelled_block(&self, document: &Document, new: &Node, step: usize, end: usize) -> Result<Text, Unwritable> {
+        let mut emitter = Emitter::new(self.newline, step);
+        emitter.entry("sops", new, root_column(document, self.source)?, 0)?;
+        let mut text = emitter.out;
+        let file_goes_on = self.source.get(end..).is_some_and(|rest| !rest.is_empty());
+        let ended = self.source.get(..end).unwrap_or_default().ends_with(b"\n");
+        if !file_goes_on && !ended && document.block.is_some() {
+            let length = text.len() - self.newline.len();
+            text.truncate(length);
+        }
+        Ok(text)
+    }
+
+    fn block_step(&self, old: &Node, start: usize) -> usize {
+        let own = self.line_before(start).len();
+        let Node::Map(items) = old else { return INDENT };
+        let column = splice::entries(items).first().map(|first| self.line_before(first.at.start).len());
+        column.and_then(|column| column.checked_sub(own)).unwrap_or(INDENT).clamp(2, 9)
+    }
+
+    fn block_leaf(&self, old: &Leaf, new: &Value) -> Result<Splice, Unwritable> {
+        let place = self.place(Some(old), &old.at);
+        let is_cipher =
+            matches!(new, Value::Str(text) if !place.flow && text.starts_with(b"ENC[") && !text.contains(&b' '));
+        let new = match new {
+            Value::Str(text) if is_cipher => Zeroizing::new(text.to_vec()),
+            _ => spell::value(new, place)?,
+        };
+        Ok(Splice { at: old.at.clone(), new })
+    }
+}
+
+fn join(parts: &[&[u8]]) -> Text {
+    Zeroizing::new(parts.concat())
+}
+
+/// The column of the keys at the top level.
+fn root_column(document: &Document, source: &[u8]) -> Result<usize, Unwritable> {
+    let block = document.block.as_ref().map(|block| block.at.start);
+    let first = document.root.iter().find_map(|item| match item {
+        Item::Entry(entry) => Some(entry.at.start),
+        Item::Comment(_) => None,
+    });
+    let line = line_before(source, block.or(first).unwrap_or(0));
+    let column = line.iter().take_while(|byte| **byte == b' ').count();
+    if line.get(column) == Some(&b'\t') {
+        return Err(Unwritable::new("the top level is indented with tabs; YAML wants spaces"));
+    }
+    Ok(column)
+}
+
+/// What stands in the same line before a place.
+fn line_before(source: &[u8], place: usize) -> &[u8] {
+    let head = source.get(..place).unwrap_or_default();
+    let start = head.iter().rposition(|byte| *byte == b'\n').map_or(0, |newline| newline + 1);
+    head.get(start..).unwrap_or_default()
+}
+
+/// Where the `|` or `>` stands in a spelling that has one.
+fn block_header(spelling: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        match spelling.get(at)? {
+            b'|' | b'>' => return Some(at),
+            b'!' | b'&' => at += spelling.get(at..)?.iter().take_while(|byte| !byte.is_ascii_whitespace()).count(),
+            byte if byte.is_ascii_whitespace() => at += 1,
+            _ => return None,
+        }
+    }
+}
+
+/// The comment behind the header of a block of text.
+fn header_comment(spelling: &[u8]) -> Option<&[u8]> {
+    let header = spelling.get(block_header(spelling)?..)?;
+    let line = header.split(|byte| *byte == b'\n').next()?;
+    let sign = line.iter().position(|byte| *byte == b'#')?;
+    Some(line.get(sign..)?.trim_ascii_end())
+}
+
+/// The anchor of a spelling that begins with a tag: it stays, the tag goes.
+fn anchor_behind_tag(spelling: &[u8]) -> Option<&[u8]> {
+    if !spelling.starts_with(b"!") {
+        return None;
+    }
+    let mut words = spelling.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+    words.next()?;
+    words.next().filter(|word| word.starts_with(b"&"))
+}
