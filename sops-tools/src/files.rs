@@ -112,16 +112,7 @@ pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> {
 /// the old file is as it was then, as after any other error but a failed last synchronisation of the directory.
 pub fn replace_unchanged(path: &Path, before: &[u8], bytes: &[u8]) -> Result<(), FileError> {
     let failed = |error: io::Error| FileError::of("replace", path, &error);
-    let target = path.canonicalize().map_err(failed)?;
-    let meta = target.metadata().map_err(failed)?;
-    if !meta.is_file() {
-        return Err(failed(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file")));
-    }
-    // Root may write what is marked read-only; the mark says that it should not be.
-    if meta.mode() & 0o222 == 0 {
-        return Err(failed(io::ErrorKind::PermissionDenied.into()));
-    }
-    rustix::fs::accessat(CWD, &target, Access::WRITE_OK, AtFlags::EACCESS).map_err(|error| failed(error.into()))?;
+    let (target, meta) = replaceable(path)?;
     let temporary = Temporary::write(&target, bytes, meta.mode() & 0o7777)?;
     temporary.give_to(&meta);
     let now = read(&target, before.len()).map(|(now, _)| now);
@@ -133,6 +124,33 @@ pub fn replace_unchanged(path: &Path, before: &[u8], bytes: &[u8]) -> Result<(),
     }
     std::fs::rename(&temporary.path, &target).map_err(failed)?;
     sync_directory_of(&target)
+}
+
+/// Whether [`replace_unchanged`] could write now, for who wants to know before a person begins to work.
+///
+/// # Errors
+/// As there; a full disk shows only when it is written to.
+pub fn check_replaceable(path: &Path) -> Result<(), FileError> {
+    let (target, _) = replaceable(path)?;
+    let folder = directory_of(&target);
+    rustix::fs::accessat(CWD, folder, Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS)
+        .map_err(|error| FileError::of("replace", path, &error.into()))
+}
+
+/// The file that a path names, which must be a regular one that may be written.
+fn replaceable(path: &Path) -> Result<(PathBuf, std::fs::Metadata), FileError> {
+    let failed = |error: io::Error| FileError::of("replace", path, &error);
+    let target = path.canonicalize().map_err(failed)?;
+    let meta = target.metadata().map_err(failed)?;
+    if !meta.is_file() {
+        return Err(failed(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file")));
+    }
+    // Root may write what is marked read-only; the mark says that it should not be.
+    if meta.mode() & 0o222 == 0 {
+        return Err(failed(io::ErrorKind::PermissionDenied.into()));
+    }
+    rustix::fs::accessat(CWD, &target, Access::WRITE_OK, AtFlags::EACCESS).map_err(|error| failed(error.into()))?;
+    Ok((target, meta))
 }
 
 /// Makes a directory and its missing parents, `mode` for those made; existing ones stay as they are.

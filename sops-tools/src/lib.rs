@@ -10,6 +10,7 @@
 //! - the time and randomness that decisions take as arguments: [`clock`]
 //! - what a process with secrets switches off first: [`hardening`]
 //! - what a user reads when something fails, and the exit status: [`report`]
+//! - the SOPS files of a whole work tree, changed together or not at all (feature `terminal`): `worktree`
 //! - command line, logs and printing of the binaries (feature `terminal`): `terminal`
 
 pub mod bootstrap;
@@ -21,8 +22,12 @@ mod commands;
 pub mod custody;
 pub mod files;
 pub mod hardening;
+#[cfg(feature = "terminal")]
+mod parallel;
 pub mod report;
 pub mod secret;
 pub mod sops;
 #[cfg(feature = "terminal")]
 pub mod terminal;
+#[cfg(feature = "terminal")]
+pub mod worktree;

@@ -40,12 +40,15 @@ pub(crate) fn run(opening: Opening, wishes: &Wishes, allow_disk: bool, site: &Si
     if path.symlink_metadata().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
         return edit_new(&path, opening.input, &editor, wishes, allow_disk, site);
     }
+    // Before anybody writes a word that could not be kept.
+    files::check_replaceable(&path).map_err(|error| not_written(&error))?;
     let opened = opening.read(SopsExit::NoFile)?.open(site)?;
     let shown = opened.input.place.shown();
     let plain = opened.file.to_plain().map_err(|error| file_failure(&shown, error))?;
     let session = Session { path: &path, editor: &editor, allow_disk, site };
     let sealed = session.edit(&plain, &|edited| opened.file.reseal(edited, site.clock.now(), site.entropy))?;
-    files::replace_unchanged(&path, &opened.input.bytes, &sealed).map_err(|error| not_written(&error))
+    let written = files::replace_unchanged(&path, &opened.input.bytes, &sealed);
+    written.map_err(|error| kept_elsewhere(not_written(&error), &path, &sealed, site))
 }
 
 fn edit_new(
@@ -61,7 +64,23 @@ fn edit_new(
     let recipe = recipe(creation(site, wishes, path)?);
     let session = Session { path, editor, allow_disk, site };
     let sealed = session.edit(example::of(format), &|edited| seal(format, edited, &recipe, site))?;
-    files::create_new(path, &sealed, NEW_MODE).map_err(|error| not_written(&error))
+    files::create_new(path, &sealed, NEW_MODE)
+        .map_err(|error| kept_elsewhere(not_written(&error), path, &sealed, site))
+}
+
+/// Keeps what a person wrote, encrypted, beside the file that cannot be written, or else in the folder for temporary files.
+fn kept_elsewhere(failure: Failure, path: &Path, sealed: &[u8], site: &Site<'_>) -> Failure {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let ending = path.extension().map(|ending| format!(".{}", ending.to_string_lossy())).unwrap_or_default();
+    let name = format!("{stem}.edited-{}{ending}", site.entropy.id().get(..8).unwrap_or_default());
+    let temporary = site.variable("TMPDIR").map_or_else(|| "/tmp".into(), std::path::PathBuf::from);
+    let kept = [path.with_file_name(&name), temporary.join(&name)]
+        .into_iter()
+        .find(|place| files::create_new(place, sealed, OWNER_ONLY).is_ok());
+    match kept {
+        Some(place) => failure.cause(format!("what you wrote is kept, encrypted, in {}", place.display())),
+        None => failure.cause("what you wrote could not be kept anywhere and is lost"),
+    }
 }
 
 /// One edit of one file.

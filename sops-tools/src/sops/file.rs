@@ -204,3 +204,6 @@ fn same_groups(one: &[Vec<KeyId>], other: &[Vec<KeyId>]) -> bool {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod properties;
