@@ -1,0 +1,81 @@
+//! Many files at once: all of them or none, through any crash.
+
+use std::path::PathBuf;
+
+use super::change::{Changed, relative};
+use crate::clock::{Clock, Entropy};
+use crate::report::{ExitStatus, Failure};
+use crate::worktree::apply::{ApplyError, Ground, Settled, apply, settle, unfinished};
+use crate::worktree::disk::Real;
+use crate::worktree::journal::Journal;
+use crate::worktree::place::{LockError, Tree};
+
+const UNFINISHED: &str = "rotation-unfinished";
+
+/// Finishes a change that an earlier run began. `None` where there is none.
+pub(super) fn finish(tree: &Tree) -> Result<Option<Settled>, Failure> {
+    let _lock = lock(tree)?;
+    let state = tree.state();
+    let ground = Ground { disk: &Real, root: &tree.root, state: &state };
+    let Some(found) = unfinished(ground).map_err(|error| failed(&error))? else { return Ok(None) };
+    settle(ground, found, false, &[]).map(Some).map_err(|error| failed(&error))
+}
+
+/// Puts the new contents in place.
+pub(super) fn write(
+    tree: &Tree,
+    changed: &[Changed],
+    command: &str,
+    clock: &dyn Clock,
+    entropy: &dyn Entropy,
+) -> Result<(), Failure> {
+    if changed.is_empty() {
+        return Ok(());
+    }
+    let mut changes = Vec::with_capacity(changed.len());
+    for file in changed {
+        let path = relative(&file.path, &tree.root).ok_or_else(|| {
+            let problem = format!("{} lies outside of {}; nothing was changed", file.path.display(), tree.root.display());
+            Failure::new(ExitStatus::Refused, "rotation-not-made", problem).hint("name a .sops.yaml of the tree itself")
+        })?;
+        changes.push((path, file.old.as_slice(), file.new.as_slice()));
+    }
+    let _lock = lock(tree)?;
+    let state = tree.state();
+    let ground = Ground { disk: &Real, root: &tree.root, state: &state };
+    let (journal, contents) = Journal::new(entropy.id(), command.to_owned(), clock.now().to_string(), changes);
+    if !tree.holds(&journal) {
+        return Err(Failure::new(ExitStatus::Refused, "rotation-not-made", "a file lies behind a link; nothing was changed")
+            .hint("put the file itself into the tree"));
+    }
+    apply(ground, &journal, &contents).map_err(|error| failed(&error))
+}
+
+fn lock(tree: &Tree) -> Result<crate::worktree::place::Lock, Failure> {
+    tree.lock().map_err(|error| match error {
+        LockError::Held(_) => Failure::new(ExitStatus::Unavailable, "rotation-not-made", error.to_string())
+            .hint("wait until it has ended, then give the same command again"),
+        LockError::File(_) => Failure::new(ExitStatus::Unavailable, "rotation-not-made", "the tree cannot be locked; nothing was changed")
+            .cause(error)
+            .hint("give yourself the right to write there"),
+    })
+}
+
+fn failed(error: &ApplyError) -> Failure {
+    let listed = |paths: &[PathBuf]| paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
+    match error {
+        ApplyError::Nothing(_) => Failure::new(ExitStatus::Unavailable, "rotation-not-made", error.to_string())
+            .hint("see to what the system says, then give the same command again"),
+        ApplyError::ChangedMeanwhile(paths) => Failure::new(ExitStatus::Refused, "rotation-not-made", error.to_string())
+            .cause(listed(paths))
+            .hint("look at what changed them, then give the same command again"),
+        ApplyError::Unfinished(_) => Failure::new(ExitStatus::Unavailable, UNFINISHED, error.to_string())
+            .hint("each file is whole, old or new; give the same command again: it finishes what is left"),
+        ApplyError::Conflicts(paths) => Failure::new(ExitStatus::Refused, UNFINISHED, error.to_string())
+            .cause(listed(paths))
+            .hint("bring these files to what they were (git checkout), then give the same command again"),
+        ApplyError::Journal { .. } => Failure::new(ExitStatus::Integrity, UNFINISHED, "the journal of an unfinished change cannot be followed")
+            .cause(error)
+            .hint("compare the tree with Git (git diff), take the last commit, remove the journal, and begin again"),
+    }
+}
