@@ -48,7 +48,7 @@ pub struct Cli {
 enum Command {
     /// What sops does as well.
     #[command(flatten)]
-    Sops(sops::Command),
+    Sops(Box<sops::Command>),
     /// The secrets of a new cluster
     #[command(subcommand)]
     Bootstrap(Bootstrap),
@@ -96,7 +96,7 @@ impl Cli {
             Command::Completions { shell } => completions(shell),
             Command::Man => manual().map_err(|error| unprintable(&error))?,
             Command::CleanUpAfter { folder } => return clean_up_after(&folder),
-            Command::Sops(command) => return run_with_secrets(command, &common),
+            Command::Sops(command) => return run_with_secrets(*command, &common),
         };
         terminal::print(text.trim_end()).map_err(|error| unprintable(&error))
     }

@@ -6,9 +6,9 @@ use super::destination::Destination;
 use super::extract::extract;
 use super::failure::file_failure;
 use super::open::Opening;
-use super::path::Step;
 use super::site::Site;
 use crate::report::{Failure, SopsExit};
+use crate::sops::file::Step;
 
 /// Opens a file and gives out its plain text, or what belongs to `path`.
 ///

@@ -4,9 +4,8 @@ use zeroize::Zeroizing;
 
 use super::failure::file_failure;
 use super::open::Opened;
-use super::path::Step;
 use crate::report::{Failure, SopsExit};
-use crate::sops::file::FileError;
+use crate::sops::file::{FileError, Step};
 use crate::sops::formats;
 use crate::sops::tree::{Element, Item, Node, Value};
 
@@ -19,8 +18,14 @@ pub(crate) fn extract(opened: &Opened, path: &[Step]) -> Result<Zeroizing<Vec<u8
     let documents = &opened.file.tree().documents;
     let shown = opened.input.place.shown();
     let absent = |depth: usize| {
-        let failure =
-            Failure::sops(SopsExit::Generic, "absent", format!("{shown}: there is nothing at {}", told(path, depth)));
+        let failure = Failure::sops(
+            SopsExit::Generic,
+            "absent",
+            format!(
+                "{shown}: there is nothing at {}",
+                path.iter().take(depth).map(ToString::to_string).collect::<String>()
+            ),
+        );
         if documents.len() > 1 {
             return failure.hint("only the first document of a file is looked at");
         }
@@ -70,22 +75,13 @@ fn entry<'a>(items: &'a [Item], key: &str) -> Option<&'a Node> {
 
 /// Comments between elements, of either form, are no elements.
 fn element(elements: &[Element], index: usize) -> Option<&Node> {
-    let nodes = elements.iter().filter_map(|element| match element {
+    let mut nodes = elements.iter().filter_map(|element| match element {
         Element::Node(node) if !is_comment(node) => Some(node),
         _ => None,
     });
-    nodes.skip(index).next()
+    nodes.nth(index)
 }
 
 fn is_comment(node: &Node) -> bool {
     matches!(node, Node::Leaf(leaf) if matches!(leaf.value, Value::Comment(_)))
-}
-
-/// The first steps of a path, as sops writes them.
-pub(crate) fn told(path: &[Step], depth: usize) -> String {
-    let step = |step: &Step| match step {
-        Step::Key(key) => format!("[{key:?}]"),
-        Step::Index(index) => format!("[{index}]"),
-    };
-    path.iter().take(depth).map(step).collect()
 }

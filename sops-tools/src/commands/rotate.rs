@@ -119,7 +119,7 @@ fn changed(mut groups: Vec<Vec<KeyId>>, add: &[KeyId], remove: &[KeyId]) -> Vec<
 fn foreign_recipient(shown: &str, foreign: &[&KeyId]) -> Failure {
     let problem = format!("{shown}: it names a recipient that is expected nowhere; nothing was changed");
     let failure = Failure::sops(SopsExit::Generic, "recipient-unexpected", problem);
-    let failure = foreign.iter().fold(failure, |failure, key| failure.cause(key));
+    let failure = foreign.iter().fold(failure, Failure::cause);
     failure.hint("a new data key would be given to it. If it belongs there add it to .sops.yaml or name it with --add-age; if not, remove it with --rm-age and find out who wrote it in")
 }
 

@@ -13,6 +13,7 @@ use crate::commands::open::Opening;
 use crate::commands::site::Site;
 use crate::commands::{decrypt, path};
 use crate::report::{Failure, SopsExit};
+use crate::sops::file::Step;
 
 pub(crate) const DECRYPT_EXAMPLES: &str = "\
 Examples:
@@ -36,8 +37,7 @@ pub(crate) struct Decrypt {
     /// Write the result into the file itself
     #[arg(short, long)]
     in_place: bool,
-    /// Only what belongs to this path, as ["key"][0]
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", help = "Only what belongs to this path, as [\"key\"][0]")]
     extract: Option<String>,
     #[command(flatten)]
     formats: Formats,
@@ -56,7 +56,7 @@ pub(crate) struct Decrypt {
 pub(crate) struct Get {
     /// The encrypted file; - for standard input
     file: PathBuf,
-    /// Which value, as ["key"][0]
+    #[arg(help = "Which value, as [\"key\"][0]")]
     path: String,
     #[command(flatten)]
     formats: Formats,
@@ -108,7 +108,7 @@ impl Get {
     }
 }
 
-fn parse_path(text: &str) -> Result<Vec<path::Step>, Failure> {
+fn parse_path(text: &str) -> Result<Vec<Step>, Failure> {
     path::parse(text).ok_or_else(|| {
         Failure::sops(SopsExit::InvalidExtractPath, "path", "the path to extract is not valid")
             .hint("write each key in quotes and brackets and each index in brackets, as '[\"key\"][0]'")

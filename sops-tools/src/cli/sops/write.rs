@@ -15,6 +15,7 @@ use crate::commands::set::{self, Given, Target};
 use crate::commands::site::Site;
 use crate::commands::{edit, encrypt, path};
 use crate::report::{Failure, SopsExit};
+use crate::sops::file::At;
 
 pub(crate) const ENCRYPT_EXAMPLES: &str = "\
 Examples:
@@ -92,7 +93,7 @@ pub(crate) struct Edit {
 pub(crate) struct Set {
     /// The encrypted file
     file: Option<PathBuf>,
-    /// Which value, as ["key"][0]
+    #[arg(help = "Which value, as [\"key\"][0]")]
     path: Option<String>,
     /// The value as JSON; with --value-file the file that holds it
     #[arg(allow_negative_numbers = true)]
@@ -115,7 +116,7 @@ pub(crate) struct Set {
 pub(crate) struct Unset {
     /// The encrypted file
     file: Option<PathBuf>,
-    /// Which key or element, as ["key"][0]
+    #[arg(help = "Which key or element, as [\"key\"][0]")]
     path: Option<String>,
     /// Leave the file as it is where there is no such key
     #[arg(long)]
@@ -171,7 +172,8 @@ impl Set {
     pub(crate) fn run(self, output: &To, site: &Site<'_>) -> Result<(), Failure> {
         output.form_only()?;
         if self.value_file && self.value_stdin {
-            return Err(conflict("--value-file and --value-stdin exclude each other"));
+            // sops has no number of its own for this one.
+            return Err(Failure::sops(SopsExit::Generic, "flags", "--value-file and --value-stdin exclude each other"));
         }
         let (Some(file), Some(path)) = (self.file, self.path) else {
             return Err(no_file("a file and a path must be named, and a value unless --value-stdin gives it"));
@@ -182,7 +184,7 @@ impl Set {
             (Some(file), true, _) => Given::File(file.into()),
             (None, ..) => return Err(no_file("the value is missing")),
             (Some(_), _, true) => {
-                return Err(conflict("--value-stdin gives the value, and a word of the command line does too"));
+                return Err(no_file("--value-stdin gives the value, and a word of the command line does too"));
             }
         };
         let (opening, target) = self.change.target(file, &path, self.idempotent)?;
@@ -203,12 +205,16 @@ impl Unset {
 
 impl Change {
     fn target(self, file: PathBuf, path: &str, idempotent: bool) -> Result<(Opening, Target), Failure> {
-        let path = path::parse(path).ok_or_else(|| {
+        let steps = path::parse(path).ok_or_else(|| {
             Failure::sops(SopsExit::InvalidPath, "path", "the path is not valid")
                 .hint("write each key in quotes and brackets and each index in brackets, as '[\"key\"][0]'")
         })?;
         let opening = opening(file, &self.formats, self.ignore_mac, self.keys)?;
-        Ok((opening, Target { path, document: self.document, idempotent }))
+        let document = match self.document {
+            Some(0) => return Err(conflict("documents are counted from 1")),
+            number => number.map(|number| number - 1),
+        };
+        Ok((opening, Target { at: At { document, steps }, idempotent }))
     }
 }
 

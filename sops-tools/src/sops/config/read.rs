@@ -294,12 +294,11 @@ impl Reader {
             Some(Value::String(text)) => words(text),
             Some(Value::Array(list)) => list
                 .iter()
-                .flat_map(|one| match one {
-                    Value::String(text) => words(text),
-                    _ => {
+                .flat_map(|one| {
+                    one.as_str().map(words).unwrap_or_else(|| {
                         self.faults.push(fault(key, "an element is not text"));
                         Vec::new()
-                    }
+                    })
                 })
                 .collect(),
             Some(_) => {
