@@ -11,6 +11,7 @@ use crate::report::{ExitStatus, Failure, SopsExit};
 use crate::secret::wiping_stack;
 use crate::terminal;
 
+mod bootstrap;
 mod keygen;
 mod output;
 mod sops;
@@ -24,6 +25,8 @@ Examples:
   sops-tools encrypt --in-place secret.yaml         with the recipients and the rule of .sops.yaml
   sops-tools edit secret.yaml                       the plain text in your editor, never on disk
   sops-tools bootstrap keygen --out keys            make every key of a new cluster
+  sops-tools bootstrap secrets secrets --keys keys  make the five secrets that bring it back, as SOPS files
+  sops-tools bootstrap verify secrets --keys keys   would they, today?
   sops-tools completions bash > /etc/bash_completion.d/sops-tools
 
 A script that calls sops for decrypt, encrypt, edit, set, unset, updatekeys and rotate keeps working when it calls this program
@@ -51,7 +54,7 @@ enum Command {
     Sops(Box<sops::Command>),
     /// The secrets of a new cluster
     #[command(subcommand)]
-    Bootstrap(Bootstrap),
+    Bootstrap(Box<bootstrap::Command>),
     /// Print a completion script
     Completions {
         /// The shell it is for
@@ -65,13 +68,6 @@ enum Command {
         /// The folder
         folder: std::path::PathBuf,
     },
-}
-
-#[derive(Debug, Subcommand)]
-enum Bootstrap {
-    /// Make the age keys and the store key
-    #[command(after_help = keygen::EXAMPLES)]
-    Keygen(keygen::Keygen),
 }
 
 impl Cli {
@@ -92,11 +88,11 @@ impl Cli {
     pub fn run(self) -> Result<(), Failure> {
         let Self { common, command } = self;
         let text = match command {
-            Command::Bootstrap(Bootstrap::Keygen(keygen)) => keygen.run(common.output.form_only()?)?,
+            Command::Bootstrap(command) => return at_the_site(&common, |site| command.run(&common, site)),
             Command::Completions { shell } => completions(shell),
             Command::Man => manual().map_err(|error| unprintable(&error))?,
             Command::CleanUpAfter { folder } => return clean_up_after(&folder),
-            Command::Sops(command) => return run_with_secrets(*command, &common),
+            Command::Sops(command) => return at_the_site(&common, |site| command.run(&common.output, site)),
         };
         terminal::print(text.trim_end()).map_err(|error| unprintable(&error))
     }
@@ -104,13 +100,13 @@ impl Cli {
 
 /// The one place where the environment, the clock and randomness come in. What a cipher leaves on the stack is wiped when the whole
 /// command is done.
-fn run_with_secrets(command: sops::Command, common: &Common) -> Result<(), Failure> {
+fn at_the_site(common: &Common, command: impl FnOnce(&Site<'_>) -> Result<(), Failure>) -> Result<(), Failure> {
     let current = std::env::current_dir().map_err(|error| {
         Failure::sops(SopsExit::UnreadableInput, "input-unreadable", "the current folder cannot be told").cause(error)
     })?;
     let lookup = |name: &str| std::env::var_os(name);
     let site = Site { lookup: &lookup, current, config: common.config.clone(), clock: &System, entropy: &System };
-    wiping_stack(|| command.run(&common.output, &site))
+    wiping_stack(|| command(&site))
 }
 
 /// `text`, and sops' exit statuses after it.

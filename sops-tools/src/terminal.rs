@@ -139,15 +139,38 @@ pub fn print_failure(failure: &Failure, output: Output) {
     };
 }
 
-/// The JSON form of a failure: `class`, `problem`, `causes`, `hint` (or null) and the number `status`.
+/// The JSON form of a failure: `class`, `problem`, `causes`, `hint` (or null) and the number `status`, all under `error`, beside what the
+/// command reported.
 pub fn failure_json(failure: &Failure) -> Value {
-    json!({"error": {
+    let error = json!({
         "class": failure.class,
         "problem": failure.problem,
         "causes": failure.causes,
         "hint": failure.hint,
         "status": failure.exit_code(),
-    }})
+    });
+    let mut value = failure.report.as_deref().cloned().unwrap_or_else(|| json!({}));
+    if let Some(map) = value.as_object_mut() {
+        map.insert("error".to_owned(), error);
+    }
+    value
+}
+
+/// Prints a result in the form asked for. What a command found bad ends it after the whole report: people read the report and then the
+/// judgement, programs one value.
+///
+/// # Errors
+/// The judgement; class `output-unusable`.
+pub fn conclude(text: &str, value: Value, judgement: Option<Failure>, output: Output) -> Result<(), Failure> {
+    let printed = match (output, &judgement) {
+        (Output::Text, _) => print(text.trim_end()),
+        (Output::Json, None) => print_json(&value),
+        (Output::Json, Some(_)) => Ok(()),
+    };
+    printed.map_err(|error| {
+        Failure::new(crate::report::ExitStatus::Unavailable, "output-unusable", "cannot print the result").cause(error)
+    })?;
+    judgement.map_or(Ok(()), |failure| Err(failure.with_report(value)))
 }
 
 #[cfg(test)]

@@ -68,7 +68,6 @@ pub struct RotatePlan {
     /// The files that would change, `.sops.yaml` among them.
     pub files: Vec<PathBuf>,
     tree: Tree,
-    home: PathBuf,
     sealed: Vec<Sealed>,
 }
 
@@ -85,10 +84,6 @@ pub struct Rotated {
     pub changed: Vec<PathBuf>,
     /// Files in which the old identity could read values, with these values' keys: they have to be changed.
     pub values: Vec<(PathBuf, Vec<String>)>,
-    /// A change of an earlier run that was finished first.
-    pub finished: Vec<PathBuf>,
-    /// Configurations that a person has to change, with the rule as it is written here.
-    pub by_hand: Vec<PathBuf>,
 }
 
 /// The cluster's identities, in the file of `sops-age`.
@@ -104,11 +99,7 @@ impl RotatePlan {
     /// Classes `bootstrap-missing`, `bootstrap-twice`, `bootstrap-closed` and `bootstrap-damaged` about `sops-age` and the files,
     /// `rotation-unclear` with every reason, `rotation-unfinished` where an earlier change was cut off and a dry run may not finish it.
     pub fn new(order: &Order<'_>) -> Result<Self, Failure> {
-        let tree = Tree::of(&order.places).map_err(|error| {
-            Failure::new(ExitStatus::Refused, "bootstrap-unreadable", "the folders do not lie in one tree")
-                .cause(error)
-                .hint("name folders of one Git repository; each cluster is changed by itself")
-        })?;
+        let tree = tree(order)?;
         let home = home(order)?;
         let (sealed, observed) = observe(order, &tree, &home)?;
         let phase = phase(&observed, order.old.as_deref()).map_err(|unclear| {
@@ -121,7 +112,7 @@ impl RotatePlan {
             Phase::Single { only } => phase::next_name(&only.name),
             Phase::Adding { new, .. } | Phase::Added { new, .. } | Phase::Removing { new, .. } => new.name.clone(),
         };
-        let mut plan = Self { action, phase, new_key, files: Vec::new(), tree, home: home.path, sealed };
+        let mut plan = Self { action, phase, new_key, files: Vec::new(), tree, sealed };
         plan.files = plan.would_change();
         Ok(plan)
     }
@@ -134,6 +125,22 @@ impl RotatePlan {
     pub fn apply(self, order: &Order<'_>, clock: &dyn Clock, entropy: &dyn Entropy) -> Result<Rotated, Failure> {
         change::apply(self, order, clock, entropy)
     }
+}
+
+fn tree(order: &Order<'_>) -> Result<Tree, Failure> {
+    Tree::of(&order.places).map_err(|error| {
+        Failure::new(ExitStatus::Refused, "bootstrap-unreadable", "the folders do not lie in one tree")
+            .cause(error)
+            .hint("name folders of one Git repository; each cluster is changed by itself")
+    })
+}
+
+/// Finishes a change that was cut off in an earlier run; the files that got their new contents just now.
+///
+/// # Errors
+/// Class `rotation-unfinished` where somebody changed the files meanwhile, or where it is a dry run and there is something to finish.
+pub fn finish_earlier(order: &Order<'_>, dry_run: bool) -> Result<Vec<PathBuf>, Failure> {
+    write::finish(&tree(order)?, dry_run)
 }
 
 /// What a phase allows.

@@ -56,8 +56,6 @@ pub(super) fn apply(
         recipient: recipient.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
         changed: Vec::new(),
         values: Vec::new(),
-        finished: Vec::new(),
-        by_hand: Vec::new(),
     };
     if matches!(plan.action, Action::Wait | Action::Nothing) {
         return Ok(done);
@@ -91,8 +89,7 @@ pub(super) fn apply(
     write::write(&plan.tree, &changed, command, clock, entropy)?;
     done.changed = changed.into_iter().map(|file| file.path).collect();
     done.values = values;
-    done.by_hand = by_hand;
-    if done.by_hand.is_empty() { Ok(done) } else { Err(by_hand_failure(&plan, &done)) }
+    if by_hand.is_empty() { Ok(done) } else { Err(by_hand_failure(&plan, &done, &by_hand)) }
 }
 
 /// The key, the recipients and, where it is made now, the text of the identity that comes.
@@ -113,8 +110,8 @@ fn parsed(recipients: &[String]) -> Vec<Recipient> {
     recipients.iter().filter_map(|recipient| recipient.parse().ok()).collect()
 }
 
-fn by_hand_failure(plan: &RotatePlan, done: &Rotated) -> Failure {
-    let places: Vec<String> = done.by_hand.iter().map(|path| path.display().to_string()).collect();
+fn by_hand_failure(plan: &RotatePlan, done: &Rotated, by_hand: &[PathBuf]) -> Failure {
+    let places: Vec<String> = by_hand.iter().map(|path| path.display().to_string()).collect();
     let (old, what) = match (&plan.phase, plan.action) {
         (Phase::Single { only }, _) => (only, "put"),
         (Phase::Adding { old, .. }, _) => (old, "put"),

@@ -96,17 +96,21 @@ pub enum Unclear {
 pub fn phase(observed: &Observed, old: Option<&str>) -> Result<Phase, Vec<Unclear>> {
     let (old, new) = match pair(&observed.identities, old).map_err(|unclear| vec![unclear])? {
         Pair::One(only) => {
-            let drift = drift(observed, &only, None);
+            let drift = drift(observed, &[]);
             return if drift.is_empty() { Ok(Phase::Single { only }) } else { Err(drift) };
         }
         Pair::Two { old, new } => (old, new),
     };
-    let drift = drift(observed, &old, Some(&new));
+    let drift = drift(observed, &[&old, &new]);
     if !drift.is_empty() {
         return Err(drift);
     }
     let names = |list: &[String], key: &AgeKey| key.recipients.iter().any(|recipient| list.contains(recipient));
-    let all = |key: &AgeKey| observed.files.iter().all(|file| names(&file.has, key) && names(&file.wanted, key));
+    // Who keeps sops-age in a file that the cluster itself does not open names neither there.
+    let concerned = |file: &&FileKeys| [&file.has, &file.wanted].iter().any(|list| names(list, &old) || names(list, &new));
+    let all = |key: &AgeKey| {
+        observed.files.iter().filter(concerned).all(|file| names(&file.has, key) && names(&file.wanted, key))
+    };
     Ok(match (all(&old), all(&new)) {
         (true, true) => Phase::Added { old, new },
         (false, true) => Phase::Removing { old, new },
@@ -162,11 +166,9 @@ pub fn next_name(name: &str) -> String {
     }
 }
 
-/// Files that differ from their rules in others than the two.
-fn drift(observed: &Observed, one: &AgeKey, other: Option<&AgeKey>) -> Vec<Unclear> {
-    let ours = |recipient: &&String| {
-        one.recipients.contains(recipient) || other.is_some_and(|other| other.recipients.contains(recipient))
-    };
+/// Files that differ from their rules in others than these identities.
+fn drift(observed: &Observed, than: &[&AgeKey]) -> Vec<Unclear> {
+    let ours = |recipient: &&String| than.iter().any(|key| key.recipients.contains(recipient));
     let beside = |list: &[String], than: &[String]| -> Vec<String> {
         list.iter().filter(|one| !ours(one) && !than.contains(one)).cloned().collect()
     };
@@ -218,6 +220,20 @@ mod tests {
         assert_eq!(told(&two, std::slice::from_ref(&both)), "added");
         assert_eq!(told(&two, &[file(&["c1", "c2", "o"], &["c2", "o"]), both]), "removing");
         assert_eq!(told(&two, &[file(&["c2", "o"], &["c2", "o"])]), "removing");
+    }
+
+    #[test]
+    fn a_file_that_the_cluster_does_not_open_holds_nothing_up() {
+        let two = [key("cluster.agekey", "c1"), key("cluster-2.agekey", "c2")];
+        let by_hand = file(&["o"], &["o"]);
+        assert_eq!(told(&two, &[by_hand, file(&["c1", "c2", "o"], &["c1", "c2", "o"])]), "added");
+    }
+
+    #[test]
+    fn before_a_change_begins_every_file_follows_its_rule() {
+        let one = [key("cluster.agekey", "c1")];
+        assert_eq!(told(&one, &[file(&["c1", "o"], &["o"])]), "unclear");
+        assert_eq!(told(&one, &[file(&["o"], &["c1", "o"])]), "unclear");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::sops::config::{Config, CreationRule};
 
 /// What is to be changed.
 #[derive(Debug, Clone, Copy)]
-pub enum Edit<'a> {
+pub(super) enum Edit<'a> {
     /// `new` wherever `old` is named.
     Add {
         /// Beside which one.
@@ -26,7 +26,7 @@ pub enum Edit<'a> {
 }
 
 /// The changed text; `None` where it cannot be changed so that it means just that.
-pub fn edit(text: &str, edit: Edit<'_>) -> Option<String> {
+pub(super) fn edit(text: &str, edit: Edit<'_>) -> Option<String> {
     let before = Config::parse(text.as_bytes(), Path::new("")).ok()?;
     let changed = match edit {
         Edit::Add { old, new } => add(text, old.as_str(), new.as_str()),
@@ -37,7 +37,7 @@ pub fn edit(text: &str, edit: Edit<'_>) -> Option<String> {
 }
 
 /// Whether a configuration names one already wherever it names the other, or names it nowhere.
-pub fn is_done(text: &str, edit: Edit<'_>) -> bool {
+pub(super) fn is_done(text: &str, edit: Edit<'_>) -> bool {
     Config::parse(text.as_bytes(), Path::new("")).is_ok_and(|config| means(&config, &config, edit))
 }
 

@@ -5,20 +5,31 @@ use std::path::PathBuf;
 use super::change::{Changed, relative};
 use crate::clock::{Clock, Entropy};
 use crate::report::{ExitStatus, Failure};
-use crate::worktree::apply::{ApplyError, Ground, Settled, apply, settle, unfinished};
+use crate::worktree::apply::{ApplyError, Ground, Unfinished, apply, settle, unfinished};
 use crate::worktree::disk::Real;
 use crate::worktree::journal::Journal;
 use crate::worktree::place::{LockError, Tree};
 
 const UNFINISHED: &str = "rotation-unfinished";
 
-/// Finishes a change that an earlier run began. `None` where there is none.
-pub(super) fn finish(tree: &Tree) -> Result<Option<Settled>, Failure> {
-    let _lock = lock(tree)?;
+/// Finishes a change that an earlier run began; the files that were replaced just now.
+pub(super) fn finish(tree: &Tree, dry_run: bool) -> Result<Vec<PathBuf>, Failure> {
     let state = tree.state();
+    if !state.exists() {
+        return Ok(Vec::new());
+    }
     let ground = Ground { disk: &Real, root: &tree.root, state: &state };
-    let Some(found) = unfinished(ground).map_err(|error| failed(&error))? else { return Ok(None) };
-    settle(ground, found, false, &[]).map(Some).map_err(|error| failed(&error))
+    if dry_run {
+        let found = unfinished(ground).map_err(|error| failed(&error))?;
+        return match found {
+            Some(Unfinished::Begun(..)) => Err(Failure::new(ExitStatus::Refused, UNFINISHED, "an earlier change was cut off; nothing can be planned")
+                .hint("give the command without --dry-run: it finishes that change first")),
+            _ => Ok(Vec::new()),
+        };
+    }
+    let _lock = lock(tree)?;
+    let Some(found) = unfinished(ground).map_err(|error| failed(&error))? else { return Ok(Vec::new()) };
+    settle(ground, found, false, &[]).map(|settled| settled.replaced).map_err(|error| failed(&error))
 }
 
 /// Puts the new contents in place.

@@ -252,7 +252,7 @@ impl Wanted {
 }
 
 /// What of a value may not get lost: the recipients of its identities, the ids of its store keys.
-pub fn names_of(content: Content, value: &Plaintext) -> Vec<String> {
+pub(super) fn names_of(content: Content, value: &Plaintext) -> Vec<String> {
     match content {
         Content::Line => Vec::new(),
         Content::Identities => Identities::parse_readable(value.expose(), Path::new("")).0.map_or_else(Vec::new, |all| {
