@@ -18,14 +18,8 @@ pub(crate) fn extract(opened: &Opened, path: &[Step]) -> Result<Zeroizing<Vec<u8
     let documents = &opened.file.tree().documents;
     let shown = opened.input.place.shown();
     let absent = |depth: usize| {
-        let failure = Failure::sops(
-            SopsExit::Generic,
-            "absent",
-            format!(
-                "{shown}: there is nothing at {}",
-                path.iter().take(depth).map(ToString::to_string).collect::<String>()
-            ),
-        );
+        let failure =
+            Failure::sops(SopsExit::Generic, "absent", format!("{shown}: there is nothing at {}", told(path, depth)));
         if documents.len() > 1 {
             return failure.hint("only the first document of a file is looked at");
         }
@@ -84,4 +78,13 @@ fn element(elements: &[Element], index: usize) -> Option<&Node> {
 
 fn is_comment(node: &Node) -> bool {
     matches!(node, Node::Leaf(leaf) if matches!(leaf.value, Value::Comment(_)))
+}
+
+/// The first steps of a path, as sops writes them.
+fn told(path: &[Step], depth: usize) -> String {
+    let step = |step: &Step| match step {
+        Step::Key(key) => format!("[{key:?}]"),
+        Step::Index(index) => format!("[{index}]"),
+    };
+    path.iter().take(depth).map(step).collect()
 }

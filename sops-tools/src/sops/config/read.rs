@@ -295,10 +295,10 @@ impl Reader {
             Some(Value::Array(list)) => list
                 .iter()
                 .flat_map(|one| {
-                    one.as_str().map(words).unwrap_or_else(|| {
+                    if !one.is_string() {
                         self.faults.push(fault(key, "an element is not text"));
-                        Vec::new()
-                    })
+                    }
+                    one.as_str().map(words).unwrap_or_default()
                 })
                 .collect(),
             Some(_) => {
