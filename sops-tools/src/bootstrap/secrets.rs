@@ -111,7 +111,8 @@ impl SecretsPlan {
             let known = known(secret, &files, order, &at_hand);
             items.push(item(secret, &known, order, &mut faults));
         }
-        if let Some(rules) = &rules {
+        // A configuration that cannot be made yet has been told already.
+        if let Some(rules) = rules.as_ref().filter(|rules| rules.text.is_none() || faults.inputs.is_empty()) {
             for item in items.iter().filter(|item| item.step == Step::Make) {
                 let told = rules.recipe(&item.path, item.secret, &named).err().unwrap_or_default();
                 told.into_iter().for_each(|fault| faults.refusal(fault));
