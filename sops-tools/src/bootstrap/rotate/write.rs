@@ -10,7 +10,6 @@ use crate::worktree::disk::Real;
 use crate::worktree::journal::Journal;
 use crate::worktree::place::{LockError, Tree};
 
-const UNFINISHED: &str = "rotation-unfinished";
 
 /// Finishes a change that an earlier run began; the files that were replaced just now.
 pub(super) fn finish(tree: &Tree, dry_run: bool) -> Result<Vec<PathBuf>, Failure> {
@@ -22,7 +21,7 @@ pub(super) fn finish(tree: &Tree, dry_run: bool) -> Result<Vec<PathBuf>, Failure
     if dry_run {
         let found = unfinished(ground).map_err(|error| failed(&error))?;
         return match found {
-            Some(Unfinished::Begun(..)) => Err(Failure::new(ExitStatus::Refused, UNFINISHED, "an earlier change was cut off; nothing can be planned")
+            Some(Unfinished::Begun(..)) => Err(Failure::new(ExitStatus::Refused, "rotation-unfinished", "an earlier change was cut off; nothing can be planned")
                 .hint("give the command without --dry-run: it finishes that change first")),
             _ => Ok(Vec::new()),
         };
@@ -80,12 +79,12 @@ fn failed(error: &ApplyError) -> Failure {
         ApplyError::ChangedMeanwhile(paths) => Failure::new(ExitStatus::Refused, "rotation-not-made", error.to_string())
             .cause(listed(paths))
             .hint("look at what changed them, then give the same command again"),
-        ApplyError::Unfinished(_) => Failure::new(ExitStatus::Unavailable, UNFINISHED, error.to_string())
+        ApplyError::Unfinished(_) => Failure::new(ExitStatus::Unavailable, "rotation-unfinished", error.to_string())
             .hint("each file is whole, old or new; give the same command again: it finishes what is left"),
-        ApplyError::Conflicts(paths) => Failure::new(ExitStatus::Refused, UNFINISHED, error.to_string())
+        ApplyError::Conflicts(paths) => Failure::new(ExitStatus::Refused, "rotation-unfinished", error.to_string())
             .cause(listed(paths))
             .hint("bring these files to what they were (git checkout), then give the same command again"),
-        ApplyError::Journal { .. } => Failure::new(ExitStatus::Integrity, UNFINISHED, "the journal of an unfinished change cannot be followed")
+        ApplyError::Journal { .. } => Failure::new(ExitStatus::Integrity, "rotation-unfinished", "the journal of an unfinished change cannot be followed")
             .cause(error)
             .hint("compare the tree with Git (git diff), take the last commit, remove the journal, and begin again"),
     }
