@@ -1,6 +1,6 @@
 //! One way through a tree: every value and comment in document order, with its path and whether it falls under encryption.
 
-use super::aad::Path;
+use super::aad::{Path, below, candidates};
 use super::rules::{Comments, Rule};
 use super::tree::{Comment, Element, Item, Leaf, Node, Tree, Value};
 use super::value::spelling;
@@ -25,12 +25,36 @@ pub struct Place<'a, 'w> {
     pub path: &'w Path,
     /// Where the value before it stands: its path, empty before the first.
     pub previous: &'w [u8],
-    /// In a map, the key that follows a comment.
-    pub next_key: Option<&'a str>,
+    /// In a map, the key that a comment stands before.
+    pub next: Option<NextKey<'a>>,
     /// Whether it stands directly in a list.
     pub in_list: bool,
     /// Whether the rule wants it encrypted.
     pub is_encrypted: bool,
+}
+
+/// The key that a comment of a map stands before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NextKey<'a> {
+    /// The key.
+    pub key: &'a str,
+    /// Whether the comment ends the line of a map or list in braces or brackets: sops takes it for a part of that.
+    pub is_inside: bool,
+}
+
+impl Place<'_, '_> {
+    /// What a value or comment is sealed with at this place.
+    pub fn aad(&self) -> Vec<u8> {
+        match self.next {
+            Some(NextKey { key, is_inside: true }) => below(self.path.aad(), key),
+            _ => self.path.aad().to_vec(),
+        }
+    }
+
+    /// What a comment at this place may have been sealed with, likeliest first.
+    pub fn candidates(&self) -> Vec<Vec<u8>> {
+        candidates(self.path.aad(), self.previous, self.next.map(|next| next.key))
+    }
 }
 
 /// What is still to be visited of a map or list.
@@ -60,7 +84,7 @@ impl Frame<'_> {
 
 /// What comes next in a map or list.
 enum Step<'a> {
-    Comment(&'a Comment, Option<&'a str>),
+    Comment(&'a Comment, Option<NextKey<'a>>),
     Node(Option<&'a str>, &'a Node),
 }
 
@@ -115,8 +139,8 @@ impl Walker<'_> {
                         parent.comment_matches = false;
                     }
                 }
-                Some(Step::Comment(comment, next_key)) => {
-                    self.comment(frame, comment, next_key, in_list, visit)?;
+                Some(Step::Comment(comment, next)) => {
+                    self.comment(frame, comment, next, in_list, visit)?;
                 }
                 Some(Step::Node(key, node)) => {
                     if let Some(inner) = self.node(frame, key, node, in_list, visit)? {
@@ -132,7 +156,7 @@ impl Walker<'_> {
         &mut self,
         frame: &mut Frame<'a>,
         comment: &'a Comment,
-        next_key: Option<&'a str>,
+        next: Option<NextKey<'a>>,
         in_list: bool,
         visit: &mut impl FnMut(&Place<'a, '_>) -> Result<(), E>,
     ) -> Result<(), E> {
@@ -140,7 +164,7 @@ impl Walker<'_> {
         let comments = Comments { any_matches: frame.comments(), own_matches };
         let is_encrypted = self.rule.encrypts(frame.path_matches, comments);
         frame.comment_matches |= own_matches;
-        self.visit(Found::Comment(comment), next_key, in_list, is_encrypted, visit)
+        self.visit(Found::Comment(comment), next, in_list, is_encrypted, visit)
     }
 
     /// Visits a value; a map or list is opened instead.
@@ -183,7 +207,7 @@ impl Walker<'_> {
     fn visit<'a, E>(
         &mut self,
         found: Found<'a>,
-        next_key: Option<&'a str>,
+        next: Option<NextKey<'a>>,
         in_list: bool,
         is_encrypted: bool,
         visit: &mut impl FnMut(&Place<'a, '_>) -> Result<(), E>,
@@ -191,7 +215,7 @@ impl Walker<'_> {
         let index = self.index;
         self.index += 1;
         let (path, previous) = (&self.path, self.previous.as_slice());
-        visit(&Place { found, index, document: self.document, path, previous, next_key, in_list, is_encrypted })
+        visit(&Place { found, index, document: self.document, path, previous, next, in_list, is_encrypted })
     }
 }
 
@@ -238,7 +262,7 @@ pub fn fill(tree: &mut Tree, mut next: impl FnMut() -> Option<Value>) {
 fn step<'a>(level: &mut Level<'a>) -> Option<Step<'a>> {
     Some(match level {
         Level::Map(items) => match items.next()? {
-            Item::Comment(comment) => Step::Comment(comment, next_key(items.as_slice())),
+            Item::Comment(comment) => Step::Comment(comment, next_key(comment, items.as_slice())),
             Item::Entry(entry) => Step::Node(Some(&entry.key), &entry.node),
         },
         Level::List(elements) => match elements.next()? {
@@ -249,10 +273,15 @@ fn step<'a>(level: &mut Level<'a>) -> Option<Step<'a>> {
 }
 
 /// The key of the first entry, where it is not too far away: a file of comments alone must not cost quadratic time.
-fn next_key(items: &[Item]) -> Option<&str> {
+fn next_key<'a>(comment: &Comment, items: &'a [Item]) -> Option<NextKey<'a>> {
     const REACH: usize = 64;
     items.iter().take(REACH).find_map(|item| match item {
-        Item::Entry(entry) => Some(entry.key.as_str()),
+        Item::Entry(entry) => {
+            let is_inside = entry.at.start < comment.at.start
+                && entry.at.end <= comment.at.start
+                && matches!(entry.node, Node::Map(_) | Node::List(_));
+            Some(NextKey { key: &entry.key, is_inside })
+        }
         Item::Comment(_) => None,
     })
 }

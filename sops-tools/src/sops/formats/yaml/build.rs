@@ -373,7 +373,7 @@ impl Content<'_> {
 
 fn block(node: Node, at: Span, style: Style, source: &str, line: usize) -> Result<Block, Malformed> {
     if !matches!(node, Node::Map(_)) {
-        return Err(fault(line, Fault::Top, "the top-level key sops holds no map, so it is no metadata of SOPS"));
+        return Err(fault(line, Fault::Block, "the top-level key sops holds no map, so it is no metadata of SOPS"));
     }
     let rest = source.get(at.end..).unwrap_or_default();
     let end = match style {

@@ -134,7 +134,7 @@ fn what_sops_cannot_hold_is_refused_by_kind() {
     assert_eq!(fault("a: 1\n---\nb: 1\nb: 2\n"), Fault::Duplicate);
     assert_eq!(fault("- a\n"), Fault::Top);
     assert_eq!(fault("a\n"), Fault::Top);
-    assert_eq!(fault("sops: a\n"), Fault::Top);
+    assert_eq!(fault("sops: a\n"), Fault::Block);
     assert_eq!(fault("a: *b\n"), Fault::Syntax);
     assert_eq!(fault("a: &b [*b]\n"), Fault::Syntax);
     assert_eq!(fault("a: !!int x\n"), Fault::Syntax);
