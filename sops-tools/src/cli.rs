@@ -29,8 +29,9 @@ Examples:
   sops-tools bootstrap verify secrets --keys keys   would they, today?
   sops-tools completions bash > /etc/bash_completion.d/sops-tools
 
-A script that calls sops for decrypt, encrypt, edit, set, unset, updatekeys and rotate keeps working when it calls this program
-instead; the old spelling with -d, -e and -r is understood too. Only age keys are served.
+A script that calls sops for decrypt, encrypt, edit, set, unset, updatekeys and rotate keeps
+working when it calls this program instead; the old spelling with -d, -e and -r is understood
+too. Only age keys are served.
 
 Exit status:
   0 done · 1 unexpected fault · 2 usage · 3 refused, needs a person · 5 disk unusable, try again

@@ -2,7 +2,7 @@
 
 use zeroize::Zeroizing;
 
-use super::destination::Destination;
+use super::destination::{Destination, Told};
 use super::extract::extract;
 use super::failure::file_failure;
 use super::open::Opening;
@@ -19,7 +19,7 @@ pub(crate) fn run(
     path: Option<&[Step]>,
     destination: &Destination,
     site: &Site<'_>,
-) -> Result<(), Failure> {
+) -> Result<Told, Failure> {
     let opened = opening.read(SopsExit::NoFile)?.open(site)?;
     let shown = opened.input.place.shown();
     let plain: Zeroizing<Vec<u8>> = match path {

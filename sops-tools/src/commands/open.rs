@@ -2,11 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use super::destination::not_written;
+use super::destination::{Destination, Told};
 use super::failure::file_failure;
 use super::input::{self, Input, Place};
 use super::site::Site;
-use crate::files;
 use crate::report::{Failure, SopsExit};
 use crate::sops::file::{OpenFile, SopsFile};
 use crate::sops::formats::Format;
@@ -107,10 +106,10 @@ impl Opened {
     ///
     /// # Errors
     /// It was not written, and the file is as it was.
-    pub(crate) fn replace(&self, sealed: &[u8]) -> Result<(), Failure> {
+    pub(crate) fn replace(&self, sealed: &[u8]) -> Result<Told, Failure> {
         let Place::File(path) = &self.input.place else {
             return Err(Failure::sops(SopsExit::NoFile, "no-file", "standard input cannot be changed; name a file"));
         };
-        files::replace_unchanged(path, &self.input.bytes, sealed).map_err(|error| not_written(&error))
+        Destination::InPlace(path.clone()).write(&self.input.bytes, sealed)
     }
 }

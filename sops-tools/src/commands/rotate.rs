@@ -1,7 +1,9 @@
 //! `rotate`: a new data key for the recipients that are expected.
 
-use super::creation::{key_ids, named_recipients, parse};
-use super::destination::Destination;
+use serde_json::json;
+
+use super::creation::parse;
+use super::destination::{Destination, Told};
 use super::failure::file_failure;
 use super::left::values_to_change;
 use super::open::Opening;
@@ -33,7 +35,7 @@ pub(crate) fn run(
     change: &Change,
     destination: &Destination,
     site: &Site<'_>,
-) -> Result<(), Failure> {
+) -> Result<Told, Failure> {
     let name = opening.rule_name().map(std::path::PathBuf::from).unwrap_or_default();
     let (add, remove) = (parse(&change.add, "--add-age")?, parse_removed(&change.remove));
     let absent = if add.is_empty() && remove.is_empty() { SopsExit::UnreadableInput } else { SopsExit::NoFileForKeys };
@@ -50,7 +52,7 @@ pub(crate) fn run(
     let shown = read.input.place.shown();
     let of_file = read.file.metadata().key_ids();
     let (groups, threshold) = expected(change, &of_file, &name, site)?;
-    let wanted = changed(groups, &key_ids(&add), &remove);
+    let wanted = changed(groups, &add, &remove);
     let foreign = unexpected(&of_file, &wanted, &remove);
     if !foreign.is_empty() {
         return Err(foreign_recipient(&shown, &foreign));
@@ -60,15 +62,19 @@ pub(crate) fn run(
         groups: wanted,
     };
     let opened = read.open(site)?;
-    let recovery = key_ids(&parse(&change.recovery, "--recovery")?);
+    let recovery = parse(&change.recovery, "--recovery")?;
     let guard = Guard { keyring: &opened.keyring, recovery: &recovery };
     let sealed = opened
         .file
         .rotate(&keys, &guard, site.clock.now(), site.entropy)
         .map_err(|error| file_failure(&shown, error))?;
-    destination.write(&opened.input.bytes, &sealed)?;
-    tell(&Difference::between(&of_file, &keys.groups), &shown, &values_to_change(&opened.file));
-    Ok(())
+    let told = destination.write(&opened.input.bytes, &sealed)?;
+    let difference = Difference::between(&of_file, &keys.groups);
+    let values = if difference.removed().is_empty() { Vec::new() } else { values_to_change(&opened.file) };
+    tell(&difference, &shown, &values);
+    Ok(told.map(
+        |_| json!({"file": shown, "result": "new-data-key", "groups": difference.to_json(), "valuesToChange": values}),
+    ))
 }
 
 /// What is removed needs no right form: it may be a key of another kind, or damaged.
@@ -84,19 +90,16 @@ fn expected(
     name: &std::path::Path,
     site: &Site<'_>,
 ) -> Result<(Vec<Vec<KeyId>>, Option<usize>), Failure> {
-    let named = named_recipients(site, &change.instead)?;
+    let named = parse(&change.instead, "--age")?;
     if !named.is_empty() {
-        return Ok((vec![key_ids(&named)], None));
+        return Ok((vec![named], None));
     }
     if let Some(config) = site.load_config()?
         && let Some(rule) = site.rule(&config, name)?
     {
         let groups = config.groups_of(rule).map_err(config_failure)?;
         if !groups.is_empty() {
-            return Ok((
-                groups.iter().map(|group| key_ids(group)).collect(),
-                rule.threshold.filter(|needed| *needed > 0),
-            ));
+            return Ok((groups.to_vec(), rule.threshold.filter(|needed| *needed > 0)));
         }
     }
     let in_file: Vec<String> = of_file.iter().flatten().map(ToString::to_string).collect();
@@ -132,7 +135,7 @@ fn tell(difference: &Difference, shown: &str, values: &[String]) {
         "{shown}: the data key is new, and the recipients changed\n{}",
         difference.to_text().trim_end()
     ));
-    if !difference.removed().is_empty() {
+    if !values.is_empty() {
         terminal::say(&super::left::told(values));
     }
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use zeroize::Zeroizing;
 
+use super::destination::{Told, unchanged};
 use super::failure::file_failure;
 use super::input::{INPUT_LIMIT, read_file, read_stream};
 use super::open::Opening;
@@ -57,14 +58,14 @@ impl Given {
 ///
 /// # Errors
 /// The value is no JSON, the path does not fit the file, it was not opened, or the result was not written.
-pub(crate) fn set(opening: Opening, target: &Target, given: Given, site: &Site<'_>) -> Result<(), Failure> {
+pub(crate) fn set(opening: Opening, target: &Target, given: Given, site: &Site<'_>) -> Result<Told, Failure> {
     let value = given.read()?;
     let opened = opening.read(SopsExit::UnreadableInput)?.open(site)?;
     let shown = opened.input.place.shown();
     let change = opened.file.set(&target.at, &value, site.clock.now(), site.entropy);
     match change.map_err(|error| file_failure(&shown, error))? {
         // Whether or not that was asked for: no byte would say more.
-        Change::Unchanged => Ok(()),
+        Change::Unchanged => Ok(Some(unchanged(&shown))),
         Change::Written(sealed) => opened.replace(&sealed),
     }
 }
@@ -73,12 +74,16 @@ pub(crate) fn set(opening: Opening, target: &Target, given: Given, site: &Site<'
 ///
 /// # Errors
 /// There is nothing at the path, unless that is to be no error; the file was not opened, or the result was not written.
-pub(crate) fn unset(opening: Opening, target: &Target, site: &Site<'_>) -> Result<(), Failure> {
+pub(crate) fn unset(opening: Opening, target: &Target, site: &Site<'_>) -> Result<Told, Failure> {
     let opened = opening.read(SopsExit::UnreadableInput)?.open(site)?;
     let shown = opened.input.place.shown();
     match opened.file.unset(&target.at, site.clock.now(), site.entropy) {
         Ok(sealed) => opened.replace(&sealed),
-        Err(FileError::Path(PathFault::Absent(_))) if target.idempotent => Ok(()),
+        Err(FileError::Path(PathFault::Absent(_) | PathFault::Beyond(_))) if target.idempotent => {
+            Ok(Some(unchanged(&shown)))
+        }
+        // To remove what is behind the end of a list is to remove what is not there.
+        Err(FileError::Path(PathFault::Beyond(place))) => Err(file_failure(&shown, PathFault::Absent(place).into())),
         Err(error) => Err(file_failure(&shown, error)),
     }
 }

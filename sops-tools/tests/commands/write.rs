@@ -143,8 +143,29 @@ fn one_value_is_set_and_removed_and_all_others_keep_their_text() {
     assert_eq!(bed.get("x.yaml"), unchanged);
     assert_eq!(bed.run(&["unset", "x.yaml", "[\"name\"]"]).status, 0);
     assert_eq!(bed.refused(&["unset", "x.yaml", "[\"name\"]"]), with(1, "absent"));
-    assert_eq!(bed.run(&["unset", "--idempotent", "x.yaml", "[\"name\"]"]).status, 0);
+    assert_eq!(bed.refused(&["unset", "x.yaml", "[\"list\"][2]"]), with(1, "absent"));
+    for path in ["[\"name\"]", "[\"list\"][2]"] {
+        assert_eq!(bed.run(&["unset", "--idempotent", "x.yaml", path]).status, 0);
+    }
     assert!(bed.plain("x.yaml").contains(SECRET));
+}
+
+#[test]
+fn a_program_is_told_what_was_done() {
+    let bed = Bed::with_rule();
+    bed.put("x.yaml", PLAIN);
+    let told = |words: &[&str]| -> serde_json::Value {
+        let seen = bed.run(&[words, &["--output", "json"]].concat());
+        assert_eq!(seen.status, 0, "{}", seen.stderr);
+        serde_json::from_str(&seen.stdout).unwrap()
+    };
+    let wanted = serde_json::json!({"file": "x.yaml", "result": "written"});
+    assert_eq!(told(&["encrypt", "-i", "x.yaml"]), wanted);
+    assert_eq!(told(&["set", "x.yaml", "[\"name\"]", "\"y\""]), wanted);
+    assert_eq!(told(&["set", "x.yaml", "[\"name\"]", "\"y\""])["result"], "unchanged");
+    assert_eq!(told(&["unset", "x.yaml", "[\"name\"]"]), wanted);
+    assert_eq!(told(&["rotate", "-i", "x.yaml"])["result"], "new-data-key");
+    assert_eq!(told(&["decrypt", "-i", "x.yaml"]), wanted);
 }
 
 #[test]
@@ -168,6 +189,6 @@ fn in_a_file_of_several_documents_the_one_meant_has_to_be_named() {
     bed.sealed("x.yaml", "one: a\n---\ntwo: b\n");
     assert_eq!(bed.refused(&["set", "x.yaml", "[\"two\"]", "\"c\""]), with(7, "which-document"));
     assert_eq!(bed.run(&["set", "--document", "2", "x.yaml", "[\"two\"]", "\"c\""]).status, 0);
-    assert!(bed.plain("x.yaml").contains("c"), "{}", bed.plain("x.yaml"));
+    assert_eq!(bed.plain("x.yaml").lines().next_back(), Some("two: c"));
     assert_eq!(bed.run(&["set", "x.yaml", "[\"one\"]", "\"d\""]).status, 0);
 }

@@ -7,7 +7,7 @@ use clap::Args;
 use super::flags::{Formats, Keys};
 use super::{conflict, destination};
 use crate::cli::To;
-use crate::commands::destination::PLAIN_MODE;
+use crate::commands::destination::{PLAIN_MODE, Told};
 use crate::commands::input::Place;
 use crate::commands::open::Opening;
 use crate::commands::site::Site;
@@ -22,8 +22,8 @@ Examples:
   sops-tools decrypt --output plain.json --output-type json secret.yaml
   sops-tools decrypt --input-type yaml < secret.yaml
 
---output FILE writes the result into a file, as with sops. The two words text and json are no files: they say how a failure is
-told. For files of these names write ./text and ./json.";
+--output FILE writes the result into a file, as with sops. The two words text and json are no
+files: they say how a failure is told. For files of these names write ./text and ./json.";
 
 pub(crate) const GET_EXAMPLES: &str = "\
 Examples:
@@ -71,7 +71,7 @@ pub(crate) struct Get {
 }
 
 impl Decrypt {
-    pub(crate) fn run(self, output: &To, site: &Site<'_>) -> Result<(), Failure> {
+    pub(crate) fn run(self, output: &To, site: &Site<'_>) -> Result<Told, Failure> {
         let place = Place::or_stdin(self.file);
         if self.in_place && self.extract.is_some() {
             // sops puts the one value in the place of the whole file.
@@ -94,7 +94,7 @@ impl Decrypt {
 }
 
 impl Get {
-    pub(crate) fn run(self, output: &To, site: &Site<'_>) -> Result<(), Failure> {
+    pub(crate) fn run(self, output: &To, site: &Site<'_>) -> Result<Told, Failure> {
         let decrypt = Decrypt {
             file: Some(self.file),
             in_place: false,

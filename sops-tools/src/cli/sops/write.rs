@@ -8,7 +8,7 @@ use super::flags::{Formats, Keys, OtherKeys, Recipients, What};
 use super::{conflict, destination, no_file, not_served};
 use crate::cli::To;
 use crate::commands::creation::Wishes;
-use crate::commands::destination::SEALED_MODE;
+use crate::commands::destination::{SEALED_MODE, Told};
 use crate::commands::input::Place;
 use crate::commands::open::Opening;
 use crate::commands::set::{self, Given, Target};
@@ -23,17 +23,18 @@ Examples:
   sops-tools encrypt --age RECIPIENTS --encrypted-regex '^(data|stringData)$' --output sealed.yaml plain.yaml
   kubectl get secret x -o yaml | sops-tools encrypt --filename-override x.yaml
 
---output FILE writes the result into a file, as with sops. The two words text and json are no files: they say how a failure is
-told. For files of these names write ./text and ./json.";
+--output FILE writes the result into a file, as with sops. The two words text and json are no
+files: they say how a failure is told. For files of these names write ./text and ./json.";
 
 pub(crate) const EDIT_EXAMPLES: &str = "\
 Examples:
   sops-tools edit secret.yaml
   EDITOR='code --wait' sops-tools edit secret.yaml
 
-The plain text is held in a folder in memory ($XDG_RUNTIME_DIR or /dev/shm) that only you can enter, and that is removed when the
-editor ends, also when this program is killed. The editor is SOPS_EDITOR, EDITOR, or the first of vim, nano, vi. What is not
-changed keeps its encrypted text. A file that does not exist is made, with the recipients of .sops.yaml or --age.";
+The plain text is held in a folder in memory ($XDG_RUNTIME_DIR or /dev/shm) that only you can
+enter, and that is removed when the editor ends, also when this program is killed. The editor is
+SOPS_EDITOR, EDITOR, or the first of vim, nano, vi. What is not changed keeps its encrypted
+text. A file that does not exist is made, with the recipients of .sops.yaml or --age.";
 
 pub(crate) const SET_EXAMPLES: &str = "\
 Examples:
@@ -41,8 +42,9 @@ Examples:
   sops-tools set --value-file secret.yaml '[\"list\"][0]' value.json
   sops-tools set secret.yaml '[\"replicas\"]' 3
 
-The value is JSON: text stands in double quotes. A value given as a word of the command line can be read by every process of this
-machine while the command runs, and stays in the shell's history: give secrets with --value-stdin or --value-file.";
+The value is JSON: text stands in double quotes. A value given as a word of the command line can
+be read by every process of this machine while the command runs, and stays in the shell's
+history: give secrets with --value-stdin or --value-file.";
 
 /// What `encrypt` is told.
 #[derive(Debug, Args)]
@@ -144,7 +146,7 @@ pub(crate) struct Change {
 }
 
 impl Encrypt {
-    pub(crate) fn run(self, output: &To, site: &Site<'_>) -> Result<(), Failure> {
+    pub(crate) fn run(self, output: &To, site: &Site<'_>) -> Result<Told, Failure> {
         let place = Place::or_stdin(self.file);
         if place == Place::Stdin && self.filename_override.is_none() {
             return Err(conflict("what comes from standard input has no name to find its rule and format by")
@@ -159,7 +161,7 @@ impl Encrypt {
 }
 
 impl Edit {
-    pub(crate) fn run(self, output: &To, site: &Site<'_>) -> Result<(), Failure> {
+    pub(crate) fn run(self, output: &To, site: &Site<'_>) -> Result<Told, Failure> {
         output.form_only()?;
         not_served(&self.others.given())?;
         let wishes = wishes(self.recipients, &self.what)?;
@@ -169,7 +171,7 @@ impl Edit {
 }
 
 impl Set {
-    pub(crate) fn run(self, output: &To, site: &Site<'_>) -> Result<(), Failure> {
+    pub(crate) fn run(self, output: &To, site: &Site<'_>) -> Result<Told, Failure> {
         output.form_only()?;
         if self.value_file && self.value_stdin {
             // sops has no number of its own for this one.
@@ -193,7 +195,7 @@ impl Set {
 }
 
 impl Unset {
-    pub(crate) fn run(self, output: &To, site: &Site<'_>) -> Result<(), Failure> {
+    pub(crate) fn run(self, output: &To, site: &Site<'_>) -> Result<Told, Failure> {
         output.form_only()?;
         let (Some(file), Some(path)) = (self.file, self.path) else {
             return Err(no_file("a file and a path must be named"));
