@@ -32,6 +32,7 @@ pub(crate) fn file_failure(shown: &str, error: FileError) -> Failure {
         }
         FileError::Unwritable(_) => Failure::sops(status, "not-in-format", problem),
         FileError::ConfusingComment { .. } => Failure::sops(status, "comment-rule", problem),
+        FileError::Path(_) => Failure::sops(status, "path", problem),
         FileError::SealKey(_) => Failure::sops(status, "recipient", problem)
             .hint("nothing was written: a recipient that is left out is locked out"),
         FileError::LockedOut => Failure::sops(status, "locked-out", problem)
