@@ -26,8 +26,9 @@ Examples:
   sops-tools bootstrap keygen --out keys            make every key of a new cluster
   sops-tools completions bash > /etc/bash_completion.d/sops-tools
 
-A script that calls sops for decrypt, encrypt, edit, set, unset, updatekeys and rotate keeps working when it calls this program
-instead; the old spelling with -d, -e and -r is understood too. Only age keys are served.
+A script that calls sops for decrypt, encrypt, edit, set, unset, updatekeys and rotate keeps
+working when it calls this program instead; the old spelling with -d, -e and -r is understood
+too. Only age keys are served.
 
 Exit status:
   0 done · 1 unexpected fault · 2 usage · 3 refused, needs a person · 5 disk unusable, try again
@@ -48,7 +49,7 @@ pub struct Cli {
 enum Command {
     /// What sops does as well.
     #[command(flatten)]
-    Sops(sops::Command),
+    Sops(Box<sops::Command>),
     /// The secrets of a new cluster
     #[command(subcommand)]
     Bootstrap(Bootstrap),
@@ -96,7 +97,7 @@ impl Cli {
             Command::Completions { shell } => completions(shell),
             Command::Man => manual().map_err(|error| unprintable(&error))?,
             Command::CleanUpAfter { folder } => return clean_up_after(&folder),
-            Command::Sops(command) => return run_with_secrets(command, &common),
+            Command::Sops(command) => return run_with_secrets(*command, &common),
         };
         terminal::print(text.trim_end()).map_err(|error| unprintable(&error))
     }

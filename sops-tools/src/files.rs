@@ -204,7 +204,7 @@ impl Temporary {
             return;
         }
         if let Err(error) = std::os::unix::fs::chown(&self.path, Some(old.uid()), Some(old.gid())) {
-            tracing::warn!(uid = old.uid(), gid = old.gid(), %error, "the file changes its owner: it cannot be given to the old one");
+            tracing::warn!(uid = old.uid(), gid = old.gid(), %error, "owner or group of the file change: it cannot be given to the old ones");
         }
         // A change of owner may have taken bits away.
         let _ = std::fs::set_permissions(&self.path, std::fs::Permissions::from_mode(old.mode() & 0o7777));

@@ -14,8 +14,14 @@ pub struct Common {
     /// gets the result, as sops does; write ./json for a file of that name
     #[arg(long, value_name = "text|json|FILE", default_value = "text", global = true, value_parser = To::parse)]
     pub output: To,
-    /// The .sops.yaml that says who may open what is made; by default the nearest one in this folder or above. Also SOPS_CONFIG
-    #[arg(long, value_name = "FILE", global = true)]
+    // In this form, and not as a comment of documentation, because that would want marks around the name.
+    #[arg(
+        long,
+        value_name = "FILE",
+        global = true,
+        help = "The .sops.yaml that says who may open what is made; by default the nearest one in this folder or above. Also SOPS_CONFIG"
+    )]
+    /// The configuration to use in place of the one that is found.
     pub config: Option<PathBuf>,
     /// How log lines on stderr are printed
     #[arg(long, value_enum, default_value_t, global = true)]

@@ -7,6 +7,7 @@ use crate::commands::destination::Destination;
 use crate::commands::input::Place;
 use crate::commands::site::Site;
 use crate::report::{Failure, SopsExit};
+use crate::terminal::{self, Output};
 
 pub(crate) mod flags;
 pub(crate) mod keys;
@@ -44,7 +45,7 @@ pub(crate) enum Command {
 impl Command {
     /// Does what was asked, and prints or writes the result.
     pub(crate) fn run(self, output: &To, site: &Site<'_>) -> Result<(), Failure> {
-        match self {
+        let told = match self {
             Self::Decrypt(decrypt) => decrypt.run(output, site),
             Self::Encrypt(encrypt) => encrypt.run(output, site),
             Self::Edit(edit) => edit.run(output, site),
@@ -53,6 +54,13 @@ impl Command {
             Self::Unset(unset) => unset.run(output, site),
             Self::UpdateKeys(update) => update.run(output, site),
             Self::Rotate(rotate) => rotate.run(output, site),
+        }?;
+        match told {
+            Some(value) if output.form() == Output::Json => terminal::print_json(&value).map_err(|error| {
+                let problem = "the result cannot be printed; the file was written";
+                Failure::sops(SopsExit::UnwritableOutput, "output-unusable", problem).cause(error)
+            }),
+            _ => Ok(()),
         }
     }
 }

@@ -90,13 +90,12 @@ fn path_and_value(both: &str) -> Option<(&str, &str)> {
     for (at, one) in both.char_indices() {
         match (quote, one) {
             (Some(open), _) if one == open => quote = None,
-            (Some(_), _) => {}
             (None, '"' | '\'') if depth > 0 => quote = Some(one),
             (None, '[') => depth += 1,
             (None, ']') => depth = depth.checked_sub(1)?,
             (None, ' ') if depth == 0 && at > 0 => return Some((both.get(..at)?, both.get(at..)?.trim_start())),
             (None, _) if depth == 0 => return None,
-            (None, _) => {}
+            _ => {}
         }
     }
     None

@@ -2,13 +2,13 @@
 
 use zeroize::Zeroizing;
 
-use super::destination::Destination;
+use super::destination::{Destination, Told};
 use super::extract::extract;
 use super::failure::file_failure;
 use super::open::Opening;
-use super::path::Step;
 use super::site::Site;
 use crate::report::{Failure, SopsExit};
+use crate::sops::file::Step;
 
 /// Opens a file and gives out its plain text, or what belongs to `path`.
 ///
@@ -19,7 +19,7 @@ pub(crate) fn run(
     path: Option<&[Step]>,
     destination: &Destination,
     site: &Site<'_>,
-) -> Result<(), Failure> {
+) -> Result<Told, Failure> {
     let opened = opening.read(SopsExit::NoFile)?.open(site)?;
     let shown = opened.input.place.shown();
     let plain: Zeroizing<Vec<u8>> = match path {

@@ -5,6 +5,8 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
+use serde_json::{Value, json};
+
 use crate::files::{self, FileError, FileErrorKind};
 use crate::report::{Failure, SopsExit};
 
@@ -13,6 +15,20 @@ pub(crate) const PLAIN_MODE: u32 = 0o600;
 
 /// The mode of a new file with encrypted text, before the mask of the process.
 pub(crate) const SEALED_MODE: u32 = 0o666;
+
+/// What a program is told on standard output when all went well, unless the result itself stands there. People are told nothing, as
+/// by sops.
+pub(crate) type Told = Option<Value>;
+
+/// A file was written.
+pub(crate) fn written(path: &Path) -> Told {
+    Some(json!({"file": path, "result": "written"}))
+}
+
+/// A file says already what it should.
+pub(crate) fn unchanged(path: &str) -> Told {
+    Some(json!({"file": path, "result": "unchanged"}))
+}
 
 /// Where a result goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,15 +42,17 @@ pub(crate) enum Destination {
 }
 
 impl Destination {
-    /// Writes the result; `before` is what was read from the input.
+    /// Writes the result; `before` is what was read from the input. What a program is told about it, where it went to a file.
     ///
     /// # Errors
     /// It was not written, and what stood there is as it was.
-    pub(crate) fn write(&self, before: &[u8], result: &[u8]) -> Result<(), Failure> {
+    pub(crate) fn write(&self, before: &[u8], result: &[u8]) -> Result<Told, Failure> {
         match self {
-            Self::Stdout => to_stdout(result),
-            Self::File(path, mode) => to_file(path, result, *mode),
-            Self::InPlace(path) => files::replace_unchanged(path, before, result).map_err(|error| not_written(&error)),
+            Self::Stdout => to_stdout(result).map(|()| None),
+            Self::File(path, mode) => to_file(path, result, *mode).map(|()| written(path)),
+            Self::InPlace(path) => files::replace_unchanged(path, before, result)
+                .map(|()| written(path))
+                .map_err(|error| not_written(&error)),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 use super::creation::{Wishes, creation};
-use super::destination::not_written;
+use super::destination::{Told, not_written, written};
 use super::encrypt::{recipe, seal};
 use super::failure::file_failure;
 use super::input::{self, INPUT_LIMIT, Place};
@@ -32,7 +32,7 @@ const NEW_MODE: u32 = 0o644;
 ///
 /// # Errors
 /// It was not opened, nothing was changed, or the result was not written; then the file is as it was.
-pub(crate) fn run(opening: Opening, wishes: &Wishes, allow_disk: bool, site: &Site<'_>) -> Result<(), Failure> {
+pub(crate) fn run(opening: Opening, wishes: &Wishes, allow_disk: bool, site: &Site<'_>) -> Result<Told, Failure> {
     let Place::File(path) = opening.place.clone() else {
         return Err(Failure::sops(SopsExit::NoFile, "no-file", "standard input cannot be edited; name a file"));
     };
@@ -47,8 +47,8 @@ pub(crate) fn run(opening: Opening, wishes: &Wishes, allow_disk: bool, site: &Si
     let plain = opened.file.to_plain().map_err(|error| file_failure(&shown, error))?;
     let session = Session { path: &path, editor: &editor, allow_disk, site };
     let sealed = session.edit(&plain, &|edited| opened.file.reseal(edited, site.clock.now(), site.entropy))?;
-    let written = files::replace_unchanged(&path, &opened.input.bytes, &sealed);
-    written.map_err(|error| kept_elsewhere(not_written(&error), &path, &sealed, site))
+    let result = files::replace_unchanged(&path, &opened.input.bytes, &sealed);
+    result.map(|()| written(&path)).map_err(|error| kept_elsewhere(not_written(&error), &path, &sealed, site))
 }
 
 fn edit_new(
@@ -58,7 +58,7 @@ fn edit_new(
     wishes: &Wishes,
     allow_disk: bool,
     site: &Site<'_>,
-) -> Result<(), Failure> {
+) -> Result<Told, Failure> {
     let format = input::format(format, Some(path));
     // Who may open it is settled before anybody writes a word.
     let recipe = recipe(creation(site, wishes, path)?);

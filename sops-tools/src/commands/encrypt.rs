@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::creation::{Creation, Wishes, creation};
-use super::destination::Destination;
+use super::destination::{Destination, Told};
 use super::failure::file_failure;
 use super::input::{self, Place};
 use super::site::Site;
@@ -22,7 +22,7 @@ pub(crate) fn run(
     wishes: &Wishes,
     destination: &Destination,
     site: &Site<'_>,
-) -> Result<(), Failure> {
+) -> Result<Told, Failure> {
     let name = name.or_else(|| place.name(None).map(PathBuf::from)).unwrap_or_default();
     let from = input::format(formats.0, Some(&name));
     let to = formats

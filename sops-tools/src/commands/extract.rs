@@ -4,9 +4,8 @@ use zeroize::Zeroizing;
 
 use super::failure::file_failure;
 use super::open::Opened;
-use super::path::Step;
 use crate::report::{Failure, SopsExit};
-use crate::sops::file::FileError;
+use crate::sops::file::{FileError, Step};
 use crate::sops::formats;
 use crate::sops::tree::{Element, Item, Node, Value};
 
@@ -70,11 +69,11 @@ fn entry<'a>(items: &'a [Item], key: &str) -> Option<&'a Node> {
 
 /// Comments between elements, of either form, are no elements.
 fn element(elements: &[Element], index: usize) -> Option<&Node> {
-    let nodes = elements.iter().filter_map(|element| match element {
+    let mut nodes = elements.iter().filter_map(|element| match element {
         Element::Node(node) if !is_comment(node) => Some(node),
         _ => None,
     });
-    nodes.skip(index).next()
+    nodes.nth(index)
 }
 
 fn is_comment(node: &Node) -> bool {
@@ -82,7 +81,7 @@ fn is_comment(node: &Node) -> bool {
 }
 
 /// The first steps of a path, as sops writes them.
-pub(crate) fn told(path: &[Step], depth: usize) -> String {
+fn told(path: &[Step], depth: usize) -> String {
     let step = |step: &Step| match step {
         Step::Key(key) => format!("[{key:?}]"),
         Step::Index(index) => format!("[{index}]"),

@@ -1,7 +1,7 @@
 //! What went wrong with a file, as a person reads it.
 
 use crate::report::{Failure, SopsExit};
-use crate::sops::file::{FileError, MacFault};
+use crate::sops::file::{FileError, MacFault, PathFault};
 
 /// The failure for an error of the file that is shown as `shown`.
 pub(crate) fn file_failure(shown: &str, error: FileError) -> Failure {
@@ -32,6 +32,10 @@ pub(crate) fn file_failure(shown: &str, error: FileError) -> Failure {
         }
         FileError::Unwritable(_) => Failure::sops(status, "not-in-format", problem),
         FileError::ConfusingComment { .. } => Failure::sops(status, "comment-rule", problem),
+        FileError::Path(PathFault::Absent(_)) => Failure::sops(status, "absent", problem),
+        FileError::Path(PathFault::WhichDocument { .. }) => {
+            Failure::sops(status, "which-document", problem).hint("name it: --document NUMBER, from 1")
+        }
         FileError::Path(_) => Failure::sops(status, "path", problem),
         FileError::SealKey(_) => Failure::sops(status, "recipient", problem)
             .hint("nothing was written: a recipient that is left out is locked out"),

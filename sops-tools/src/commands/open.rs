@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::destination::{Destination, Told};
 use super::failure::file_failure;
 use super::input::{self, Input, Place};
 use super::site::Site;
@@ -55,12 +56,10 @@ impl Opening {
     /// It cannot be read, or is no sealed file of its format.
     pub(crate) fn read(self, absent: SopsExit) -> Result<Read, Failure> {
         let format = input::format(self.input, self.rule_name());
-        // What comes without a name is given out as it came in.
-        let output = self.output.unwrap_or(match self.rule_name() {
-            None => format,
-            Some(name) if self.input.is_none() || Format::of_path(name) != Format::Binary => Format::of_path(name),
-            Some(_) => format,
-        });
+        // The name tells, where it tells anything; what comes without a name is given out as it came in.
+        let by_name = self.rule_name().map(Format::of_path);
+        let told = by_name.filter(|by_name| self.input.is_none() || *by_name != Format::Binary);
+        let output = self.output.unwrap_or(told.unwrap_or(format));
         let input = self.place.read(absent)?;
         let file = SopsFile::parse(format, &input.bytes).map_err(|error| {
             let failure = file_failure(&input.place.shown(), error);
@@ -99,5 +98,18 @@ impl Read {
         };
         let file = file.map_err(|error| file_failure(&shown, error))?;
         Ok(Opened { input: self.input, file, output: self.output, keyring })
+    }
+}
+
+impl Opened {
+    /// Writes a new version of the file in its place.
+    ///
+    /// # Errors
+    /// It was not written, and the file is as it was.
+    pub(crate) fn replace(&self, sealed: &[u8]) -> Result<Told, Failure> {
+        let Place::File(path) = &self.input.place else {
+            return Err(Failure::sops(SopsExit::NoFile, "no-file", "standard input cannot be changed; name a file"));
+        };
+        Destination::InPlace(path.clone()).write(&self.input.bytes, sealed)
     }
 }

@@ -1,13 +1,6 @@
 //! Paths into a file as sops writes them: `["key"][0]`.
 
-/// One step down.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Step {
-    /// To what belongs to a key of a map.
-    Key(String),
-    /// To an element of a list, from 0.
-    Index(usize),
-}
+use crate::sops::file::Step;
 
 /// Reads a path: keys in double or single quotes, indices bare, each in brackets. A quote of the other kind may stand in a key.
 /// A word that is neither quoted nor a number is a key, as in sops.
@@ -19,15 +12,12 @@ pub(crate) fn parse(text: &str) -> Option<Vec<Step>> {
     while !rest.is_empty() {
         let inside = rest.strip_prefix('[')?;
         let quote = inside.chars().next().filter(|first| matches!(first, '"' | '\''));
-        let (step, after) = match quote {
-            Some(quote) => {
-                let (key, after) = inside.get(1..)?.split_once(&format!("{quote}]"))?;
-                (Step::Key(key.to_owned()), after)
-            }
-            None => {
-                let (word, after) = inside.split_once(']')?;
-                (bare(word)?, after)
-            }
+        let (step, after) = if let Some(quote) = quote {
+            let (key, after) = inside.get(1..)?.split_once(&format!("{quote}]"))?;
+            (Step::Key(key.to_owned()), after)
+        } else {
+            let (word, after) = inside.split_once(']')?;
+            (bare(word)?, after)
         };
         steps.push(step);
         rest = after.trim_start();

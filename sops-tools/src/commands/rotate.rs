@@ -1,7 +1,9 @@
 //! `rotate`: a new data key for the recipients that are expected.
 
-use super::creation::{key_ids, named_recipients, parse};
-use super::destination::Destination;
+use serde_json::json;
+
+use super::creation::{key_ids, parse};
+use super::destination::{Destination, Told};
 use super::failure::file_failure;
 use super::left::values_to_change;
 use super::open::Opening;
@@ -33,7 +35,7 @@ pub(crate) fn run(
     change: &Change,
     destination: &Destination,
     site: &Site<'_>,
-) -> Result<(), Failure> {
+) -> Result<Told, Failure> {
     let name = opening.rule_name().map(std::path::PathBuf::from).unwrap_or_default();
     let (add, remove) = (parse(&change.add, "--add-age")?, parse_removed(&change.remove));
     let absent = if add.is_empty() && remove.is_empty() { SopsExit::UnreadableInput } else { SopsExit::NoFileForKeys };
@@ -66,9 +68,13 @@ pub(crate) fn run(
         .file
         .rotate(&keys, &guard, site.clock.now(), site.entropy)
         .map_err(|error| file_failure(&shown, error))?;
-    destination.write(&opened.input.bytes, &sealed)?;
-    tell(&Difference::between(&of_file, &keys.groups), &shown, &values_to_change(&opened.file));
-    Ok(())
+    let told = destination.write(&opened.input.bytes, &sealed)?;
+    let difference = Difference::between(&of_file, &keys.groups);
+    let values = if difference.removed().is_empty() { Vec::new() } else { values_to_change(&opened.file) };
+    tell(&difference, &shown, &values);
+    Ok(told.map(
+        |_| json!({"file": shown, "result": "new-data-key", "groups": difference.to_json(), "valuesToChange": values}),
+    ))
 }
 
 /// What is removed needs no right form: it may be a key of another kind, or damaged.
@@ -84,7 +90,7 @@ fn expected(
     name: &std::path::Path,
     site: &Site<'_>,
 ) -> Result<(Vec<Vec<KeyId>>, Option<usize>), Failure> {
-    let named = named_recipients(site, &change.instead)?;
+    let named = parse(&change.instead, "--age")?;
     if !named.is_empty() {
         return Ok((vec![key_ids(&named)], None));
     }
@@ -119,7 +125,7 @@ fn changed(mut groups: Vec<Vec<KeyId>>, add: &[KeyId], remove: &[KeyId]) -> Vec<
 fn foreign_recipient(shown: &str, foreign: &[&KeyId]) -> Failure {
     let problem = format!("{shown}: it names a recipient that is expected nowhere; nothing was changed");
     let failure = Failure::sops(SopsExit::Generic, "recipient-unexpected", problem);
-    let failure = foreign.iter().fold(failure, |failure, key| failure.cause(key));
+    let failure = foreign.iter().fold(failure, Failure::cause);
     failure.hint("a new data key would be given to it. If it belongs there add it to .sops.yaml or name it with --add-age; if not, remove it with --rm-age and find out who wrote it in")
 }
 
@@ -132,7 +138,7 @@ fn tell(difference: &Difference, shown: &str, values: &[String]) {
         "{shown}: the data key is new, and the recipients changed\n{}",
         difference.to_text().trim_end()
     ));
-    if !difference.removed().is_empty() {
+    if !values.is_empty() {
         terminal::say(&super::left::told(values));
     }
 }

@@ -4,11 +4,13 @@ use std::path::PathBuf;
 
 use zeroize::Zeroizing;
 
+use super::destination::{Told, unchanged};
+use super::failure::file_failure;
 use super::input::{INPUT_LIMIT, read_file, read_stream};
 use super::open::Opening;
-use super::path::Step;
 use super::site::Site;
 use crate::report::{Failure, SopsExit};
+use crate::sops::file::{At, Change, FileError, PathFault};
 use crate::sops::formats::{self, Format};
 use crate::sops::tree::{Item, Node};
 
@@ -24,11 +26,9 @@ pub(crate) enum Given {
 
 /// Which value.
 pub(crate) struct Target {
-    /// Its path.
-    pub(crate) path: Vec<Step>,
-    /// Its document, from 1, where one was named.
-    pub(crate) document: Option<usize>,
-    /// Whether nothing to do is no error.
+    /// Where it is.
+    pub(crate) at: At,
+    /// Whether nothing to remove is no error.
     pub(crate) idempotent: bool,
 }
 
@@ -54,12 +54,36 @@ impl Given {
     }
 }
 
-pub(crate) fn set(_opening: Opening, _target: &Target, given: Given, _site: &Site<'_>) -> Result<(), Failure> {
-    given.read().map(|_| ())
+/// Gives one place of a file another value.
+///
+/// # Errors
+/// The value is no JSON, the path does not fit the file, it was not opened, or the result was not written.
+pub(crate) fn set(opening: Opening, target: &Target, given: Given, site: &Site<'_>) -> Result<Told, Failure> {
+    let value = given.read()?;
+    let opened = opening.read(SopsExit::UnreadableInput)?.open(site)?;
+    let shown = opened.input.place.shown();
+    let change = opened.file.set(&target.at, &value, site.clock.now(), site.entropy);
+    match change.map_err(|error| file_failure(&shown, error))? {
+        // Whether or not that was asked for: no byte would say more.
+        Change::Unchanged => Ok(unchanged(&shown)),
+        Change::Written(sealed) => opened.replace(&sealed),
+    }
 }
 
-pub(crate) fn unset(_opening: Opening, _target: &Target, _site: &Site<'_>) -> Result<(), Failure> {
-    Err(Failure::sops(SopsExit::Generic, "later", "later"))
+/// Removes one place of a file.
+///
+/// # Errors
+/// There is nothing at the path, unless that is to be no error; the file was not opened, or the result was not written.
+pub(crate) fn unset(opening: Opening, target: &Target, site: &Site<'_>) -> Result<Told, Failure> {
+    let opened = opening.read(SopsExit::UnreadableInput)?.open(site)?;
+    let shown = opened.input.place.shown();
+    match opened.file.unset(&target.at, site.clock.now(), site.entropy) {
+        Ok(sealed) => opened.replace(&sealed),
+        Err(FileError::Path(PathFault::Absent(_) | PathFault::Beyond(_))) if target.idempotent => Ok(unchanged(&shown)),
+        // To remove what is behind the end of a list is to remove what is not there.
+        Err(FileError::Path(PathFault::Beyond(place))) => Err(file_failure(&shown, PathFault::Absent(place).into())),
+        Err(error) => Err(file_failure(&shown, error)),
+    }
 }
 
 /// A JSON value, read by the rules of a file.

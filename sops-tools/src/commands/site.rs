@@ -49,22 +49,20 @@ impl Site<'_> {
     /// It cannot be read or followed.
     pub(crate) fn load_config(&self) -> Result<Option<Config>, Failure> {
         let named = self.config.clone().or_else(|| self.variable("SOPS_CONFIG").map(PathBuf::from));
-        let path = match named {
-            Some(path) => path,
-            None => {
-                let found = config::find(&self.current);
-                if let Some(ignored) = found.ignored {
-                    tracing::warn!(path = %ignored.display(), "this file is not read: its name must be .sops.yaml");
-                }
-                let Some(path) = found.path else { return Ok(None) };
-                path
-            }
-        };
+        let Some(path) = named.or_else(|| self.nearest_config()) else { return Ok(None) };
         let config = Config::load(&path).map_err(config_failure)?;
         for note in &config.notes {
             tracing::warn!(path = %config.path.display(), "{note}");
         }
         Ok(Some(config))
+    }
+
+    fn nearest_config(&self) -> Option<PathBuf> {
+        let found = config::find(&self.current);
+        if let Some(ignored) = found.ignored {
+            tracing::warn!(path = %ignored.display(), "this file is not read: its name must be .sops.yaml");
+        }
+        found.path
     }
 
     /// The rule for a file; `None` where the configuration has no rules.

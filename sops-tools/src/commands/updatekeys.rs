@@ -1,18 +1,17 @@
 //! `updatekeys`: the recipients of a file become those of its rule.
 
+use std::fmt::Write as _;
 use std::io::BufRead as _;
 
 use serde_json::json;
 
 use super::creation::{key_ids, parse};
-use super::destination::not_written;
 use super::failure::file_failure;
 use super::input::Place;
 use super::left::{told, values_to_change};
 use super::open::{Opening, Read};
 use super::recipients::Difference;
 use super::site::{Site, config_failure};
-use crate::files;
 use crate::report::{Failure, SopsExit};
 use crate::sops::file::{Guard, Keys, Update};
 use crate::terminal::{self, Output};
@@ -70,7 +69,7 @@ pub(crate) fn run(opening: Opening, flags: &Flags, site: &Site<'_>) -> Result<()
             (sealed, "new-data-key", values)
         }
     };
-    files::replace_unchanged(&path, &opened.input.bytes, &sealed).map_err(|error| not_written(&error))?;
+    let _ = opened.replace(&sealed)?;
     tell(flags.form, &shown, &difference, word, &values)
 }
 
@@ -95,11 +94,9 @@ fn wanted(read: &Read, path: &std::path::Path, threshold: Option<usize>, site: &
 fn agreed(shown: &str, difference: &Difference, keys: &Keys) -> Result<bool, Failure> {
     let mut text = format!("The following changes will be made to the groups of {shown}:\n{}", difference.to_text());
     if keys.groups.len() > 1 {
-        text += &format!(
-            "{} of {} groups will be needed\n",
-            keys.threshold.unwrap_or(keys.groups.len()),
-            keys.groups.len()
-        );
+        let needed = keys.threshold.unwrap_or(keys.groups.len());
+        // Writing into a string cannot fail.
+        let _ = writeln!(text, "{needed} of {} groups will be needed", keys.groups.len());
     }
     if !difference.removed().is_empty() {
         text += "The file gets a new data key.\n";

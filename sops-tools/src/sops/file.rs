@@ -46,12 +46,13 @@ mod reveal;
 mod structure;
 mod write;
 
+pub use super::formats::Step;
 pub use change::Change;
 pub use create::{Recipe, encrypt};
 pub use error::{FileError, MacFault};
 pub use exit::SopsExit;
 pub use open::OpenFile;
-pub use path::{At, PathFault, Step};
+pub use path::{At, PathFault};
 pub use rekey::{Guard, Keys, Update};
 
 /// Largest file that commands read by default, 5 MiB, the limit of Flux.

@@ -6,11 +6,16 @@ use super::tree::{Node, Span, Text, Tree, Value};
 
 mod binary;
 mod dotenv;
+mod edit;
 mod flat;
 mod ini;
 mod json;
+mod outline;
 mod splice;
 mod yaml;
+
+pub use edit::{set, unset};
+pub use outline::{Misplaced, Step};
 
 #[cfg(test)]
 mod random;

@@ -18,7 +18,7 @@ use crate::secret::{Plaintext, wiping_stack};
 mod command;
 
 /// Longest that the command of `SOPS_AGE_KEY_CMD` may take, 2 minutes: it may ask a person.
-pub const COMMAND_LIMIT: Duration = Duration::from_secs(120);
+pub const COMMAND_LIMIT: Duration = Duration::from_mins(2);
 
 /// The variable with identities themselves.
 pub const AGE_KEY: &str = "SOPS_AGE_KEY";

@@ -5,19 +5,19 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 /// A secret that is in the files of most tests; it may stand in no message.
-pub const SECRET: &str = "correct-horse-battery";
+pub(crate) const SECRET: &str = "correct-horse-battery";
 
 /// What a run of the program came to.
 #[derive(Debug)]
-pub struct Seen {
-    pub status: i32,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Seen {
+    pub(crate) status: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Seen {
     /// The status and the class of a failure that was told as JSON.
-    pub fn class(&self) -> (i32, String) {
+    pub(crate) fn class(&self) -> (i32, String) {
         let value: serde_json::Value = serde_json::from_str(&self.stdout).unwrap();
         assert_eq!(value["error"]["status"], self.status);
         (self.status, value["error"]["class"].as_str().unwrap().to_owned())
@@ -25,14 +25,14 @@ impl Seen {
 }
 
 /// The folder. Its operator can open what is made, its offline key as well.
-pub struct Bed {
+pub(crate) struct Bed {
     folder: tempfile::TempDir,
-    pub operator: String,
-    pub offline: String,
+    pub(crate) operator: String,
+    pub(crate) offline: String,
 }
 
 impl Bed {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut bed = Self { folder: tempfile::tempdir().unwrap(), operator: String::new(), offline: String::new() };
         let made = bed.run(&["bootstrap", "keygen", "--out", "keys", "--only", "operator,offline", "--output", "json"]);
         let value: serde_json::Value = serde_json::from_str(&made.stdout).unwrap();
@@ -47,52 +47,52 @@ impl Bed {
     }
 
     /// With `.sops.yaml` for the operator alone.
-    pub fn with_rule() -> Self {
+    pub(crate) fn with_rule() -> Self {
         let bed = Self::new();
         bed.rule(&[&bed.operator]);
         bed
     }
 
     /// Writes a `.sops.yaml` with one rule for these recipients.
-    pub fn rule(&self, recipients: &[&str]) {
+    pub(crate) fn rule(&self, recipients: &[&str]) {
         self.put(".sops.yaml", &format!("creation_rules:\n- age: {}\n", recipients.join(",")));
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    pub fn put(&self, name: &str, text: &str) {
+    pub(crate) fn put(&self, name: &str, text: &str) {
         std::fs::File::create(self.path(name)).unwrap().write_all(text.as_bytes()).unwrap();
     }
 
     /// A script that an editor variable can name.
-    pub fn script(&self, name: &str, text: &str) -> String {
+    pub(crate) fn script(&self, name: &str, text: &str) -> String {
         use std::os::unix::fs::PermissionsExt as _;
         self.put(name, &format!("#!/bin/sh\n{text}\n"));
         std::fs::set_permissions(self.path(name), std::fs::Permissions::from_mode(0o755)).unwrap();
         self.path(name).display().to_string()
     }
 
-    pub fn get(&self, name: &str) -> String {
+    pub(crate) fn get(&self, name: &str) -> String {
         std::fs::read_to_string(self.path(name)).unwrap()
     }
 
     /// Makes a sealed file of a plain text.
-    pub fn sealed(&self, name: &str, plain: &str) {
+    pub(crate) fn sealed(&self, name: &str, plain: &str) {
         self.put(name, plain);
         let seen = self.run(&["encrypt", "--in-place", "--age", &self.operator, name]);
         assert_eq!((seen.status, seen.stderr.as_str()), (0, ""));
     }
 
     /// The plain text of a sealed file.
-    pub fn plain(&self, name: &str) -> String {
+    pub(crate) fn plain(&self, name: &str) -> String {
         let seen = self.run(&["decrypt", name]);
         assert_eq!((seen.status, seen.stderr.as_str()), (0, ""));
         seen.stdout
     }
 
-    pub fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_sops-tools"));
         command.args(arguments).current_dir(self.folder.path()).env_clear();
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("HOME", self.path("home"));
@@ -101,11 +101,11 @@ impl Bed {
         command
     }
 
-    pub fn run(&self, arguments: &[&str]) -> Seen {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Seen {
         self.run_with(arguments, "", &[])
     }
 
-    pub fn run_with(&self, arguments: &[&str], stdin: &str, variables: &[(&str, &str)]) -> Seen {
+    pub(crate) fn run_with(&self, arguments: &[&str], stdin: &str, variables: &[(&str, &str)]) -> Seen {
         let mut child = self.command(arguments).envs(variables.iter().copied()).spawn().unwrap();
         // One that reads nothing may have ended already.
         let _ = child.stdin.take().unwrap().write_all(stdin.as_bytes());
@@ -118,7 +118,7 @@ impl Bed {
     }
 
     /// Runs a command that has to fail, told as JSON: its status and class. No message of it holds the secret or an identity.
-    pub fn refused(&self, arguments: &[&str]) -> (i32, String) {
+    pub(crate) fn refused(&self, arguments: &[&str]) -> (i32, String) {
         let told = [arguments, &["--output", "json"]].concat();
         let seen = self.run(&told);
         for text in [&seen.stdout, &seen.stderr] {
@@ -129,6 +129,6 @@ impl Bed {
 }
 
 /// What `refused` gives.
-pub fn with(status: i32, class: &str) -> (i32, String) {
+pub(crate) fn with(status: i32, class: &str) -> (i32, String) {
     (status, class.to_owned())
 }

@@ -16,13 +16,25 @@ fn bed() -> Bed {
 fn what_was_encrypted_comes_back_byte_for_byte_in_every_spelling_of_the_command() {
     let bed = bed();
     assert!(!bed.get("x.yaml").contains(SECRET));
-    for words in [&["decrypt", "x.yaml"][..], &["-d", "x.yaml"], &["--decrypt", "x.yaml"], &["decrypt", "--output", "/dev/stdout", "x.yaml"]] {
+    for words in [
+        &["decrypt", "x.yaml"][..],
+        &["-d", "x.yaml"],
+        &["--decrypt", "x.yaml"],
+        &["decrypt", "--output", "/dev/stdout", "x.yaml"],
+    ] {
         let seen = bed.run(words);
         assert_eq!((seen.status, seen.stderr.as_str()), (0, ""), "{words:?}");
-        assert!(seen.stdout.contains("password: \"correct-horse-battery\"") || seen.stdout.contains("password: correct-horse-battery"));
+        assert!(
+            seen.stdout.contains("password: \"correct-horse-battery\"")
+                || seen.stdout.contains("password: correct-horse-battery")
+        );
         assert!(seen.stdout.starts_with("# head\n") && seen.stdout.ends_with("port: 5\n"), "{}", seen.stdout);
     }
-    for words in [&["decrypt", "--input-type", "yaml"][..], &["decrypt", "--input-type", "yaml", "-"], &["-d", "--filename-override", "x.yaml", "/dev/stdin"]] {
+    for words in [
+        &["decrypt", "--input-type", "yaml"][..],
+        &["decrypt", "--input-type", "yaml", "-"],
+        &["-d", "--filename-override", "x.yaml", "/dev/stdin"],
+    ] {
         let seen = bed.run_with(words, &bed.get("x.yaml"), &[]);
         assert_eq!((seen.status, seen.stdout), (0, bed.plain("x.yaml")), "{words:?}");
     }
@@ -115,7 +127,8 @@ fn refusals_before_anything_is_opened() {
 fn without_a_fitting_identity_every_key_and_source_is_named() {
     let bed = bed();
     let offline = bed.path("keys/offline.agekey").display().to_string();
-    let seen = bed.run_with(&["decrypt", "x.yaml"], "", &[("SOPS_AGE_KEY_FILE", &offline), ("SOPS_AGE_KEY_CMD", "false")]);
+    let seen =
+        bed.run_with(&["decrypt", "x.yaml"], "", &[("SOPS_AGE_KEY_FILE", &offline), ("SOPS_AGE_KEY_CMD", "false")]);
     assert_eq!((seen.status, seen.stdout.as_str()), (128, ""));
     let keys = bed.path("home/.config/sops/age/keys.txt").display().to_string();
     assert_eq!(
@@ -133,7 +146,11 @@ hint: give an identity of one of the recipients: --identity FILE, SOPS_AGE_KEY_F
             bed.operator
         )
     );
-    let seen = bed.run_with(&["decrypt", "--identity", "keys/operator.agekey", "x.yaml"], "", &[("SOPS_AGE_KEY_FILE", &offline)]);
+    let seen = bed.run_with(
+        &["decrypt", "--identity", "keys/operator.agekey", "x.yaml"],
+        "",
+        &[("SOPS_AGE_KEY_FILE", &offline)],
+    );
     assert_eq!(seen.status, 0, "{}", seen.stderr);
     assert_eq!(bed.refused(&["decrypt", "--identity", "nothing", "x.yaml"]), with(128, "identity-file"));
 }

@@ -46,12 +46,15 @@ pub(crate) struct Formats {
     pub(crate) output_type: Option<FormatName>,
 }
 
+const IDENTITY_HELP: &str = "A file with age identities, or a folder of *.agekey files; beside sops' own sources (SOPS_AGE_KEY, \
+SOPS_AGE_KEY_FILE, SOPS_AGE_KEY_CMD and sops/age/keys.txt). May be given again";
+
+const AGE_HELP: &str = "age recipients, separated by commas; in place of those of .sops.yaml. Also SOPS_AGE_RECIPIENTS";
+
 /// Whose identities open the file.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct Keys {
-    /// A file with age identities, or a folder of *.agekey files; beside sops' own sources (SOPS_AGE_KEY, SOPS_AGE_KEY_FILE,
-    /// SOPS_AGE_KEY_CMD and sops/age/keys.txt). May be given again
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help = IDENTITY_HELP)]
     pub(crate) identity: Vec<PathBuf>,
     /// Accepted for scripts written for sops; only age keys are served
     #[arg(long, hide = true, value_name = "ORDER")]
@@ -110,8 +113,7 @@ impl What {
 /// Who may open a file that is made.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct Recipients {
-    /// age recipients, separated by commas; in place of those of .sops.yaml. Also SOPS_AGE_RECIPIENTS
-    #[arg(long, short = 'a', value_name = "RECIPIENTS")]
+    #[arg(long, short = 'a', value_name = "RECIPIENTS", help = AGE_HELP)]
     pub(crate) age: Vec<String>,
     /// How many key groups are needed to open the file; 0 for all
     #[arg(long, value_name = "NUMBER")]

@@ -7,7 +7,7 @@ use clap::Args;
 use super::flags::{FormatName, Formats, Keys, OtherChanges};
 use super::{destination, no_file, not_served};
 use crate::cli::To;
-use crate::commands::destination::SEALED_MODE;
+use crate::commands::destination::{SEALED_MODE, Told};
 use crate::commands::input::Place;
 use crate::commands::open::Opening;
 use crate::commands::site::Site;
@@ -19,22 +19,24 @@ Examples:
   sops-tools updatekeys secret.yaml                       shows what changes and asks
   sops-tools updatekeys --yes secret.yaml
 
-The recipients become those of .sops.yaml. Who is only added gets the data key there is. When somebody is removed the file gets a
-new data key as well: the old one would open every later version. What the removed one has read already stays known, so the values
-have to be changed where they are used; they are listed.";
+The recipients become those of .sops.yaml. Who is only added gets the data key there is. When
+somebody is removed the file gets a new data key as well: the old one would open every later
+version. What the removed one has read already stays known, so the values have to be changed
+where they are used; they are listed.";
 
 pub(crate) const ROTATE_EXAMPLES: &str = "\
 Examples:
-  sops-tools rotate --in-place secret.yaml                a new data key, for the recipients of .sops.yaml
+  sops-tools rotate --in-place secret.yaml        a new data key, the recipients of .sops.yaml
   sops-tools rotate --in-place --age RECIPIENTS secret.yaml
   sops-tools rotate --in-place --rm-age RECIPIENTS secret.yaml
 
-Recipients come from .sops.yaml or --age, never from the file alone: anybody can write a recipient into a file, and sops would give
-the new data key to it. A recipient of the file that is expected nowhere stops the command and is named. --add-age and --rm-age
-change what is expected, as with sops.
+Recipients come from .sops.yaml or --age, never from the file alone: anybody can write a
+recipient into a file, and sops would give the new data key to it. A recipient of the file that
+is expected nowhere stops the command and is named. --add-age and --rm-age change what is
+expected, as with sops.
 
---output FILE writes the result into a file, as with sops. The two words text and json are no files: they say how a failure is
-told. For files of these names write ./text and ./json.";
+--output FILE writes the result into a file, as with sops. The two words text and json are no
+files: they say how a failure is told. For files of these names write ./text and ./json.";
 
 /// What `updatekeys` is told.
 #[derive(Debug, Args)]
@@ -89,7 +91,7 @@ pub(crate) struct Rotate {
 }
 
 impl UpdateKeys {
-    pub(crate) fn run(self, output: &To, site: &Site<'_>) -> Result<(), Failure> {
+    pub(crate) fn run(self, output: &To, site: &Site<'_>) -> Result<Told, Failure> {
         let form = output.form_only()?;
         let file = self.file.ok_or_else(|| no_file("no file was named"))?;
         self.keys.check()?;
@@ -103,12 +105,12 @@ impl UpdateKeys {
         };
         let threshold = self.shamir_secret_sharing_threshold;
         let flags = updatekeys::Flags { threshold, yes: self.yes, recovery: self.recovery, form };
-        updatekeys::run(opening, &flags, site)
+        updatekeys::run(opening, &flags, site).map(|()| None)
     }
 }
 
 impl Rotate {
-    pub(crate) fn run(self, output: &To, site: &Site<'_>) -> Result<(), Failure> {
+    pub(crate) fn run(self, output: &To, site: &Site<'_>) -> Result<Told, Failure> {
         let file = self.file.ok_or_else(|| no_file("no file was named"))?;
         let place = Place::or_stdin(Some(file));
         let destination = destination(&place, self.in_place, output, SEALED_MODE)?;

@@ -7,12 +7,13 @@ use clap::Args;
 use super::flags::{Formats, Keys};
 use super::{conflict, destination};
 use crate::cli::To;
-use crate::commands::destination::PLAIN_MODE;
+use crate::commands::destination::{PLAIN_MODE, Told};
 use crate::commands::input::Place;
 use crate::commands::open::Opening;
 use crate::commands::site::Site;
 use crate::commands::{decrypt, path};
 use crate::report::{Failure, SopsExit};
+use crate::sops::file::Step;
 
 pub(crate) const DECRYPT_EXAMPLES: &str = "\
 Examples:
@@ -21,8 +22,8 @@ Examples:
   sops-tools decrypt --output plain.json --output-type json secret.yaml
   sops-tools decrypt --input-type yaml < secret.yaml
 
---output FILE writes the result into a file, as with sops. The two words text and json are no files: they say how a failure is
-told. For files of these names write ./text and ./json.";
+--output FILE writes the result into a file, as with sops. The two words text and json are no
+files: they say how a failure is told. For files of these names write ./text and ./json.";
 
 pub(crate) const GET_EXAMPLES: &str = "\
 Examples:
@@ -36,8 +37,7 @@ pub(crate) struct Decrypt {
     /// Write the result into the file itself
     #[arg(short, long)]
     in_place: bool,
-    /// Only what belongs to this path, as ["key"][0]
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", help = "Only what belongs to this path, as [\"key\"][0]")]
     extract: Option<String>,
     #[command(flatten)]
     formats: Formats,
@@ -56,7 +56,7 @@ pub(crate) struct Decrypt {
 pub(crate) struct Get {
     /// The encrypted file; - for standard input
     file: PathBuf,
-    /// Which value, as ["key"][0]
+    #[arg(help = "Which value, as [\"key\"][0]")]
     path: String,
     #[command(flatten)]
     formats: Formats,
@@ -71,7 +71,7 @@ pub(crate) struct Get {
 }
 
 impl Decrypt {
-    pub(crate) fn run(self, output: &To, site: &Site<'_>) -> Result<(), Failure> {
+    pub(crate) fn run(self, output: &To, site: &Site<'_>) -> Result<Told, Failure> {
         let place = Place::or_stdin(self.file);
         if self.in_place && self.extract.is_some() {
             // sops puts the one value in the place of the whole file.
@@ -94,7 +94,7 @@ impl Decrypt {
 }
 
 impl Get {
-    pub(crate) fn run(self, output: &To, site: &Site<'_>) -> Result<(), Failure> {
+    pub(crate) fn run(self, output: &To, site: &Site<'_>) -> Result<Told, Failure> {
         let decrypt = Decrypt {
             file: Some(self.file),
             in_place: false,
@@ -108,7 +108,7 @@ impl Get {
     }
 }
 
-fn parse_path(text: &str) -> Result<Vec<path::Step>, Failure> {
+fn parse_path(text: &str) -> Result<Vec<Step>, Failure> {
     path::parse(text).ok_or_else(|| {
         Failure::sops(SopsExit::InvalidExtractPath, "path", "the path to extract is not valid")
             .hint("write each key in quotes and brackets and each index in brackets, as '[\"key\"][0]'")

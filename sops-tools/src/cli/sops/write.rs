@@ -8,13 +8,14 @@ use super::flags::{Formats, Keys, OtherKeys, Recipients, What};
 use super::{conflict, destination, no_file, not_served};
 use crate::cli::To;
 use crate::commands::creation::Wishes;
-use crate::commands::destination::SEALED_MODE;
+use crate::commands::destination::{SEALED_MODE, Told};
 use crate::commands::input::Place;
 use crate::commands::open::Opening;
 use crate::commands::set::{self, Given, Target};
 use crate::commands::site::Site;
 use crate::commands::{edit, encrypt, path};
 use crate::report::{Failure, SopsExit};
+use crate::sops::file::At;
 
 pub(crate) const ENCRYPT_EXAMPLES: &str = "\
 Examples:
@@ -22,17 +23,18 @@ Examples:
   sops-tools encrypt --age RECIPIENTS --encrypted-regex '^(data|stringData)$' --output sealed.yaml plain.yaml
   kubectl get secret x -o yaml | sops-tools encrypt --filename-override x.yaml
 
---output FILE writes the result into a file, as with sops. The two words text and json are no files: they say how a failure is
-told. For files of these names write ./text and ./json.";
+--output FILE writes the result into a file, as with sops. The two words text and json are no
+files: they say how a failure is told. For files of these names write ./text and ./json.";
 
 pub(crate) const EDIT_EXAMPLES: &str = "\
 Examples:
   sops-tools edit secret.yaml
   EDITOR='code --wait' sops-tools edit secret.yaml
 
-The plain text is held in a folder in memory ($XDG_RUNTIME_DIR or /dev/shm) that only you can enter, and that is removed when the
-editor ends, also when this program is killed. The editor is SOPS_EDITOR, EDITOR, or the first of vim, nano, vi. What is not
-changed keeps its encrypted text. A file that does not exist is made, with the recipients of .sops.yaml or --age.";
+The plain text is held in a folder in memory ($XDG_RUNTIME_DIR or /dev/shm) that only you can
+enter, and that is removed when the editor ends, also when this program is killed. The editor is
+SOPS_EDITOR, EDITOR, or the first of vim, nano, vi. What is not changed keeps its encrypted
+text. A file that does not exist is made, with the recipients of .sops.yaml or --age.";
 
 pub(crate) const SET_EXAMPLES: &str = "\
 Examples:
@@ -40,8 +42,9 @@ Examples:
   sops-tools set --value-file secret.yaml '[\"list\"][0]' value.json
   sops-tools set secret.yaml '[\"replicas\"]' 3
 
-The value is JSON: text stands in double quotes. A value given as a word of the command line can be read by every process of this
-machine while the command runs, and stays in the shell's history: give secrets with --value-stdin or --value-file.";
+The value is JSON: text stands in double quotes. A value given as a word of the command line can
+be read by every process of this machine while the command runs, and stays in the shell's
+history: give secrets with --value-stdin or --value-file.";
 
 /// What `encrypt` is told.
 #[derive(Debug, Args)]
@@ -92,7 +95,7 @@ pub(crate) struct Edit {
 pub(crate) struct Set {
     /// The encrypted file
     file: Option<PathBuf>,
-    /// Which value, as ["key"][0]
+    #[arg(help = "Which value, as [\"key\"][0]")]
     path: Option<String>,
     /// The value as JSON; with --value-file the file that holds it
     #[arg(allow_negative_numbers = true)]
@@ -115,7 +118,7 @@ pub(crate) struct Set {
 pub(crate) struct Unset {
     /// The encrypted file
     file: Option<PathBuf>,
-    /// Which key or element, as ["key"][0]
+    #[arg(help = "Which key or element, as [\"key\"][0]")]
     path: Option<String>,
     /// Leave the file as it is where there is no such key
     #[arg(long)]
@@ -143,7 +146,7 @@ pub(crate) struct Change {
 }
 
 impl Encrypt {
-    pub(crate) fn run(self, output: &To, site: &Site<'_>) -> Result<(), Failure> {
+    pub(crate) fn run(self, output: &To, site: &Site<'_>) -> Result<Told, Failure> {
         let place = Place::or_stdin(self.file);
         if place == Place::Stdin && self.filename_override.is_none() {
             return Err(conflict("what comes from standard input has no name to find its rule and format by")
@@ -158,7 +161,7 @@ impl Encrypt {
 }
 
 impl Edit {
-    pub(crate) fn run(self, output: &To, site: &Site<'_>) -> Result<(), Failure> {
+    pub(crate) fn run(self, output: &To, site: &Site<'_>) -> Result<Told, Failure> {
         output.form_only()?;
         not_served(&self.others.given())?;
         let wishes = wishes(self.recipients, &self.what)?;
@@ -168,10 +171,11 @@ impl Edit {
 }
 
 impl Set {
-    pub(crate) fn run(self, output: &To, site: &Site<'_>) -> Result<(), Failure> {
+    pub(crate) fn run(self, output: &To, site: &Site<'_>) -> Result<Told, Failure> {
         output.form_only()?;
         if self.value_file && self.value_stdin {
-            return Err(conflict("--value-file and --value-stdin exclude each other"));
+            // sops has no number of its own for this one.
+            return Err(Failure::sops(SopsExit::Generic, "flags", "--value-file and --value-stdin exclude each other"));
         }
         let (Some(file), Some(path)) = (self.file, self.path) else {
             return Err(no_file("a file and a path must be named, and a value unless --value-stdin gives it"));
@@ -182,7 +186,7 @@ impl Set {
             (Some(file), true, _) => Given::File(file.into()),
             (None, ..) => return Err(no_file("the value is missing")),
             (Some(_), _, true) => {
-                return Err(conflict("--value-stdin gives the value, and a word of the command line does too"));
+                return Err(no_file("--value-stdin gives the value, and a word of the command line does too"));
             }
         };
         let (opening, target) = self.change.target(file, &path, self.idempotent)?;
@@ -191,7 +195,7 @@ impl Set {
 }
 
 impl Unset {
-    pub(crate) fn run(self, output: &To, site: &Site<'_>) -> Result<(), Failure> {
+    pub(crate) fn run(self, output: &To, site: &Site<'_>) -> Result<Told, Failure> {
         output.form_only()?;
         let (Some(file), Some(path)) = (self.file, self.path) else {
             return Err(no_file("a file and a path must be named"));
@@ -203,12 +207,16 @@ impl Unset {
 
 impl Change {
     fn target(self, file: PathBuf, path: &str, idempotent: bool) -> Result<(Opening, Target), Failure> {
-        let path = path::parse(path).ok_or_else(|| {
+        let steps = path::parse(path).ok_or_else(|| {
             Failure::sops(SopsExit::InvalidPath, "path", "the path is not valid")
                 .hint("write each key in quotes and brackets and each index in brackets, as '[\"key\"][0]'")
         })?;
         let opening = opening(file, &self.formats, self.ignore_mac, self.keys)?;
-        Ok((opening, Target { path, document: self.document, idempotent }))
+        let document = match self.document {
+            Some(0) => return Err(conflict("documents are counted from 1")),
+            number => number.map(|number| number - 1),
+        };
+        Ok((opening, Target { at: At { document, steps }, idempotent }))
     }
 }
 

@@ -294,12 +294,11 @@ impl Reader {
             Some(Value::String(text)) => words(text),
             Some(Value::Array(list)) => list
                 .iter()
-                .flat_map(|one| match one {
-                    Value::String(text) => words(text),
-                    _ => {
+                .flat_map(|one| {
+                    if !one.is_string() {
                         self.faults.push(fault(key, "an element is not text"));
-                        Vec::new()
                     }
+                    one.as_str().map(words).unwrap_or_default()
                 })
                 .collect(),
             Some(_) => {

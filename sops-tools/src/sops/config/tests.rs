@@ -1,3 +1,5 @@
+use std::fmt::Write as _;
+
 use super::*;
 
 const A: &str = "age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa";
@@ -144,7 +146,7 @@ fn a_bomb_of_aliases_is_refused_quickly() {
     let mut text = "a0: &a0 [x,x,x,x,x,x,x,x,x]\n".to_owned();
     for level in 1..12 {
         let one = format!("*a{}", level - 1);
-        text += &format!("a{level}: &a{level} [{}]\n", [one.as_str(); 9].join(","));
+        writeln!(text, "a{level}: &a{level} [{}]", [one.as_str(); 9].join(",")).unwrap();
     }
     assert!(config(&text).is_err());
 }

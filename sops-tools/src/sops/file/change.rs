@@ -25,8 +25,8 @@ pub enum Change {
 }
 
 impl OpenFile {
-    /// Gives a place another value: a scalar, a map or a list. Missing maps on the way are made; an index behind the end of a list
-    /// adds an element, as in sops.
+    /// Gives a place another value: a scalar, a map or a list. Missing maps on the way are made; the index after the last of
+    /// a list adds an element.
     ///
     /// # Errors
     /// A path that does not fit the file, or a value that cannot be written.
@@ -39,7 +39,7 @@ impl OpenFile {
                 (Some(Node::Leaf(old)), Node::Leaf(new)) if is_there && old.alias.is_none() => {
                     self.replace(target.places.start, &new.value, now, entropy).map(Change::Written)
                 }
-                _ => self.restructure(at, target.document, Some(value), now, entropy).map(Change::Written),
+                _ => self.restructure(at, &target, Some(value), now, entropy).map(Change::Written),
             }
         })
     }
@@ -54,7 +54,7 @@ impl OpenFile {
             if target.depth < at.steps.len() {
                 return Err(PathFault::Absent(at.told(target.depth + 1)).into());
             }
-            self.restructure(at, target.document, None, now, entropy)
+            self.restructure(at, &target, None, now, entropy)
         })
     }
 

@@ -56,7 +56,7 @@ fn digest(value: &Value, aad: &[u8]) -> [u8; 32] {
 }
 
 /// What stands at a place, a comment as a value.
-fn value_of(place: &Place<'_, '_>) -> Value {
+pub(super) fn value_of(place: &Place<'_, '_>) -> Value {
     match &place.found {
         Found::Leaf(leaf) => copy(&leaf.value),
         Found::Comment(comment) => Value::Comment(comment.text.clone()),

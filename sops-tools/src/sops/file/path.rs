@@ -1,25 +1,17 @@
 //! Places in a tree that a person names: keys and indices from the top.
 
-use std::fmt;
 use std::ops::Range;
 
+use super::error::FileError;
+use crate::sops::formats::{Misplaced, Step};
 use crate::sops::tree::{Comment, Document, Element, Item, Node, Tree, Value};
-
-/// One step down.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Step {
-    /// To what belongs to a key of a map.
-    Key(String),
-    /// To an element of a list, from 0; comments between elements do not count.
-    Index(usize),
-}
 
 /// A place in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct At {
     /// The document, from 0. `None` is the only one, or, in a file of several, the first if it has the first key of the path.
     pub document: Option<usize>,
-    /// From its top.
+    /// From its top. Comments do not count among the elements of a list.
     pub steps: Vec<Step>,
 }
 
@@ -48,6 +40,9 @@ pub enum PathFault {
         /// The first key of the path.
         key: String,
     },
+    /// An element that would leave a gap.
+    #[error("{0} is behind the end of the list; the number after its last element adds one")]
+    Beyond(String),
     /// A key of a list, an element of a map, anything of a scalar.
     #[error("{0} is not of the kind that the path needs: keys belong to maps, numbers to lists")]
     WrongKind(String),
@@ -59,18 +54,13 @@ pub enum PathFault {
     Block,
 }
 
-impl fmt::Display for Step {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Key(key) => write!(f, "[{key:?}]"),
-            Self::Index(index) => write!(f, "[{index}]"),
-        }
-    }
-}
-
-/// The first steps of a path, as sops writes them.
+/// Steps of a path, as sops writes them.
 pub(super) fn told(steps: &[Step]) -> String {
-    steps.iter().map(ToString::to_string).collect()
+    let step = |step: &Step| match step {
+        Step::Key(key) => format!("[{key:?}]"),
+        Step::Index(index) => format!("[{index}]"),
+    };
+    steps.iter().map(step).collect()
 }
 
 /// What a path leads to.
@@ -83,10 +73,14 @@ pub(super) struct Target<'a> {
     pub(super) node: Option<&'a Node>,
     /// The places of it, as the walk counts them.
     pub(super) places: Range<usize>,
+    /// The path as the format counts, for which comments that sops wrote as elements of a list are elements.
+    pub(super) steps: Vec<Step>,
 }
 
 impl At {
     /// Follows the path as far as it goes. A step of the wrong kind is an error, one to something that is not there is none.
+    ///
+    /// In a sealed tree the comments that sops wrote as elements of lists look like values, so the path is one as the format counts.
     pub(super) fn find<'a>(&self, tree: &'a Tree) -> Result<Target<'a>, PathFault> {
         let Some(Step::Key(first)) = self.steps.first() else { return Err(PathFault::NoKey) };
         if first == "sops" {
@@ -95,15 +89,25 @@ impl At {
         let number = self.document(tree, first)?;
         let before: usize = tree.documents.iter().take(number).map(|document| count_items(&document.root)).sum();
         let root = tree.documents.get(number).map(|document| document.root.as_slice()).unwrap_or_default();
-        let mut target = Target { document: number, depth: 0, node: None, places: before..before + count_items(root) };
-        for step in &self.steps {
+        let places = before..before + count_items(root);
+        let mut target = Target { document: number, depth: 0, node: None, places, steps: self.steps.clone() };
+        for (depth, step) in self.steps.iter().enumerate() {
             let found = match (step, target.node) {
-                (Step::Key(key), None) => entry(root, key),
-                (Step::Key(key), Some(Node::Map(items))) => entry(items, key),
-                (Step::Index(index), Some(Node::List(elements))) => Ok(element(elements, *index)),
-                _ => return Err(PathFault::WrongKind(self.told(target.depth))),
+                (Step::Key(key), None) => entry(root, key).map_err(|Twice| PathFault::Twice(self.told(depth + 1)))?,
+                (Step::Key(key), Some(Node::Map(items))) => {
+                    entry(items, key).map_err(|Twice| PathFault::Twice(self.told(depth + 1)))?
+                }
+                (Step::Index(index), Some(Node::List(elements))) => {
+                    let (found, counted) = element(elements, *index);
+                    if let Some(step) = target.steps.get_mut(depth) {
+                        *step = Step::Index(counted.ok_or_else(|| PathFault::Beyond(self.told(depth + 1)))?);
+                    }
+                    found
+                }
+                // Nothing gives room to a map or list.
+                (_, Some(Node::Leaf(leaf))) if matches!(leaf.value, Value::Null) => None,
+                _ => return Err(PathFault::WrongKind(self.told(depth))),
             };
-            let found = found.map_err(|Twice| PathFault::Twice(self.told(target.depth + 1)))?;
             let Some((node, skipped)) = found else { break };
             target.depth += 1;
             target.node = Some(node);
@@ -122,6 +126,17 @@ impl At {
             None if count < 2 || tree.documents.first().is_some_and(has_first) => Ok(0),
             None => Err(PathFault::WhichDocument { count, key: first.to_owned() }),
         }
+    }
+
+    /// Why the format cannot change this place.
+    pub(super) fn fault(&self, problem: Misplaced) -> FileError {
+        FileError::Path(match problem {
+            Misplaced::Absent => PathFault::Absent(self.told(self.steps.len())),
+            Misplaced::Unfit { step } => PathFault::WrongKind(self.told(step.saturating_sub(1))),
+            Misplaced::Beyond { step } => PathFault::Beyond(self.told(step)),
+            Misplaced::NoDocument => PathFault::NoDocument { asked: self.document.unwrap_or(0) + 1, count: 0 },
+            Misplaced::Unwritable(problem) => return problem.into(),
+        })
     }
 
     /// The first steps.
@@ -151,22 +166,28 @@ fn entry<'a>(items: &'a [Item], key: &str) -> Result<Option<(&'a Node, usize)>, 
     Ok(found)
 }
 
-/// The element of that index, and how many places stand before it.
-fn element(elements: &[Element], index: usize) -> Option<(&Node, usize)> {
-    let (mut before, mut number) = (0, 0);
+/// The element of that index with how many places stand before it, and its index as the format counts: `None` for one that would
+/// leave a gap.
+fn element(elements: &[Element], index: usize) -> (Option<(&Node, usize)>, Option<usize>) {
+    let (mut before, mut number, mut counted) = (0, 0, 0);
     for element in elements {
         match element {
-            Element::Node(node) if !is_comment(node) => {
+            Element::Comment(_) => before += 1,
+            Element::Node(node) if is_comment(node) => {
+                before += 1;
+                counted += 1;
+            }
+            Element::Node(node) => {
                 if number == index {
-                    return Some((node, before));
+                    return (Some((node, before)), Some(counted));
                 }
                 number += 1;
+                counted += 1;
                 before += count(node);
             }
-            _ => before += 1,
         }
     }
-    None
+    (None, (number == index).then_some(counted))
 }
 
 /// sops writes comments of lists as elements.

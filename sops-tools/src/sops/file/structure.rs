@@ -1,35 +1,88 @@
 //! Keys and elements that come or go.
 
+use super::conceal::{Reuse, Sealing, at_of, value_of};
 use super::error::FileError;
 use super::open::OpenFile;
-use super::path::{At, PathFault, Step};
+use super::path::{At, PathFault, Target};
 use super::print::{Scope, print};
+use super::reveal::reveal;
+use super::write::Draft;
 use crate::clock::{Entropy, Timestamp};
-use crate::sops::formats;
+use crate::sops::cipher::Cipher;
+use crate::sops::formats::{self, Changes, New, Step};
 use crate::sops::metadata::copy_node;
-use crate::sops::tree::{Element, Item, Node, Tree, Value};
+use crate::sops::tree::{Element, Item, Node, Span, Text, Tree, Value};
+use crate::sops::walk::walk;
 
 impl OpenFile {
-    /// Puts a value at a place, or takes away what is there: `None`.
-    ///
-    /// The file is laid out anew, as sops does for every change; values that did not change keep their sealed form.
+    /// Puts a value at a place, or takes away what is there: `None`. The sealed file changes there and in its block, nowhere else.
     pub(super) fn restructure(
         &self,
         at: &At,
-        document: usize,
+        target: &Target<'_>,
         value: Option<&Node>,
         now: Timestamp,
         entropy: &dyn Entropy,
     ) -> Result<Vec<u8>, FileError> {
-        let plain = self.to_plain()?;
-        let mut tree = formats::parse(self.format(), &plain).map_err(FileError::MalformedPlain)?;
-        edit(&mut tree, document, &at.steps, value).ok_or_else(|| PathFault::WrongKind(at.told(at.steps.len())))?;
-        let laid_out = formats::emit(self.format(), &tree, None)?;
-        let read_again = formats::parse(self.format(), &laid_out).map_err(FileError::MalformedPlain)?;
-        if print(&tree, &Scope::Values) != print(&read_again, &Scope::Values) {
-            return Err(FileError::NotAsMeant("the values differ from those that went in".to_owned()));
+        let (format, rule) = (self.format(), self.rule());
+        let read = |bytes: &[u8]| formats::parse(format, bytes).map_err(FileError::MalformedSealed);
+        // Read anew: what the format is given must not hold a secret that it could write.
+        let sealed_tree = read(self.source())?;
+        let changed: Text = match value {
+            Some(value) => formats::set(format, self.source(), &sealed_tree, target.document, &target.steps, value),
+            None => formats::unset(format, self.source(), &sealed_tree, target.document, &target.steps),
         }
-        self.reseal(&laid_out, now, entropy)
+        .map_err(|problem| at.fault(problem))?;
+        let tree = read(&changed)?;
+        let cipher = Cipher::new(&self.key);
+        let spellings = if value.is_some() { self.seal_new(target, &tree, &cipher, entropy)? } else { Vec::new() };
+        let block = self.metadata().to_node();
+        let sealed = formats::rewrite(format, &changed, &tree, &Changes { spellings, block: Some(&block) })?;
+        let mut tree = read(&sealed)?;
+        let revealed =
+            reveal(&tree, rule, self.metadata().mac_scope, &cipher).map_err(|fault| fault.in_source(&sealed))?;
+        let (_, mac) = revealed.fill(&mut tree);
+        if print(&tree, &Scope::Values) != print(&self.edited(at, target.document, value)?, &Scope::Values) {
+            return Err(FileError::NotAsMeant("other values would have changed as well".to_owned()));
+        }
+        let mut metadata = self.metadata().copy();
+        metadata.stamp(&mac, &cipher, now, entropy);
+        let draft = Draft { format, source: &sealed, tree: &tree, spellings: Vec::new(), metadata: &metadata };
+        draft.write(&self.key, &print(&tree, &Scope::Everything), &Scope::Everything)
+    }
+
+    /// Seals what was put into a sealed file in clear and falls under encryption there.
+    fn seal_new(
+        &self,
+        target: &Target<'_>,
+        tree: &Tree,
+        cipher: &Cipher,
+        entropy: &dyn Entropy,
+    ) -> Result<Vec<(Span, New)>, FileError> {
+        let reuse = Reuse::of(self.tree(), self.rule(), &self.spots);
+        let scope = self.metadata().mac_scope;
+        let sealing = Sealing { rule: self.rule(), scope, cipher, reuse: &reuse, entropy };
+        // In a sealed tree such comments look like values, so the path is as the format counts.
+        let new = At { document: Some(target.document), steps: target.steps.clone() };
+        let places = new.find(tree)?.places;
+        let mut spellings = Vec::new();
+        walk(tree, self.rule(), |place| {
+            if places.contains(&place.index)
+                && place.is_encrypted
+                && let Some(text) = sealing.seal(&value_of(place), place)
+            {
+                spellings.push((at_of(place), New::Cipher(text)));
+            }
+            Ok::<(), FileError>(())
+        })?;
+        Ok(spellings)
+    }
+
+    /// The decrypted tree as it should be afterwards.
+    fn edited(&self, at: &At, document: usize, value: Option<&Node>) -> Result<Tree, FileError> {
+        let mut tree = formats::parse(self.format(), &self.to_plain()?).map_err(FileError::MalformedPlain)?;
+        edit(&mut tree, document, &at.steps, value).ok_or_else(|| PathFault::WrongKind(at.told(at.steps.len())))?;
+        Ok(tree)
     }
 }
 
@@ -54,7 +107,7 @@ fn edit_below(top: &mut Node, steps: &[Step], value: Option<&Node>) -> Option<()
                 None => take(node, step),
             };
         }
-        if child(node, step).is_none() {
+        if child(node, step).is_none_or(|child| is_nothing(child)) {
             return put(node, step, nested(below, value?));
         }
         node = child(node, step)?;
@@ -123,4 +176,8 @@ fn element(elements: &[Element], index: usize) -> Option<usize> {
         Element::Comment(_) => false,
     };
     elements.iter().enumerate().filter(|(_, element)| is_value(element)).nth(index).map(|(at, _)| at)
+}
+
+fn is_nothing(node: &Node) -> bool {
+    matches!(node, Node::Leaf(leaf) if matches!(leaf.value, Value::Null))
 }

@@ -393,15 +393,22 @@ fn keys_and_elements_come_and_go() {
     let bench = sealed(PLAIN);
     let file = bench.open();
     let set = |steps: &[Step], value: Node| match file.set(&at(steps), &value, System.now(), &System) {
-        Ok(Change::Written(new)) => plain_of(&bench.open_bytes(&new).ok().unwrap()),
+        Ok(Change::Written(new)) => {
+            let lost = other_lines(&bench.sealed, &new);
+            assert!(lost.iter().all(|line| ["lastmodified", "mac", "nothing"].contains(line)), "{lost:?}");
+            plain_of(&bench.open_bytes(&new).ok().unwrap())
+        }
         Ok(Change::Unchanged) => panic!("unchanged"),
         Err(error) => panic!("{error}"),
     };
     assert!(
         set(&[key("stringData"), key("NEW")], Node::text("x")).contains("    open_unencrypted: seen\n    NEW: x\n")
     );
+    assert!(
+        set(&[key("stringData"), key("nothing"), key("x")], Node::text("v")).contains("    nothing:\n        x: v\n")
+    );
     assert!(set(&[key("a"), key("b")], Node::text("x")).ends_with("a:\n    b: x\n"));
-    let added = set(&[key("stringData"), key("list"), Step::Index(9)], Node::text("x"));
+    let added = set(&[key("stringData"), key("list"), Step::Index(3)], Node::text("x"));
     assert!(added.contains("        - k: v\n        - x\n"), "{added}");
     let removed = file.unset(&at(&[key("stringData"), key("list"), Step::Index(0)]), System.now(), &System).unwrap();
     let removed = plain_of(&bench.open_bytes(&removed).ok().unwrap());
@@ -420,6 +427,8 @@ fn paths_that_do_not_fit_are_refused() {
     assert!(matches!(refused(&[key("sops"), key("mac")]), FileError::Path(PathFault::Block)));
     assert!(matches!(refused(&[key("kind"), key("x")]), FileError::Path(PathFault::WrongKind(_))));
     assert!(matches!(refused(&[key("stringData"), key("list"), key("x")]), FileError::Path(PathFault::WrongKind(_))));
+    let beyond = refused(&[key("stringData"), key("list"), Step::Index(9)]);
+    assert!(matches!(beyond, FileError::Path(PathFault::Beyond(_))), "{beyond}");
     let absent = file.unset(&at(&[key("stringData"), key("NOPE")]), System.now(), &System).err().unwrap();
     assert_eq!((absent.exit(), absent.to_string().contains("[\"stringData\"][\"NOPE\"]")), (SopsExit::Generic, true));
 }
@@ -437,4 +446,29 @@ fn in_a_file_of_several_documents_the_meant_one_is_changed() {
     assert_eq!(plain_of(&bench.open_bytes(&new).ok().unwrap()), "a: 1\n---\nb: x\n");
     let Ok(Change::Written(new)) = set(None, "a") else { panic!() };
     assert_eq!(plain_of(&bench.open_bytes(&new).ok().unwrap()), "a: x\n---\nb: two\n");
+}
+
+#[test]
+fn comments_that_sops_wrote_as_elements_are_no_elements() {
+    let bench = sealed("list:\n    # note\n    - one\n    # other\n    - two\nlast: x\n");
+    let as_sops = text(&bench.sealed).replace("    #ENC[", "    - ENC[");
+    let file = bench.open_bytes(as_sops.as_bytes()).ok().unwrap();
+    assert_eq!(plain_of(&file), "list:\n    # note\n    - one\n    # other\n    - two\nlast: x\n");
+    let set = |index: usize, value: &str| match file.set(
+        &at(&[key("list"), Step::Index(index)]),
+        &Node::text(value),
+        System.now(),
+        &System,
+    ) {
+        Ok(Change::Written(new)) => plain_of(&bench.open_bytes(&new).ok().unwrap()),
+        _ => panic!(),
+    };
+    assert_eq!(set(1, "2"), "list:\n    # note\n    - one\n    # other\n    - \"2\"\nlast: x\n");
+    assert_eq!(set(2, "three"), "list:\n    # note\n    - one\n    # other\n    - two\n    - three\nlast: x\n");
+    let removed = file.unset(&at(&[key("list"), Step::Index(1)]), System.now(), &System).unwrap();
+    assert!(!plain_of(&bench.open_bytes(&removed).ok().unwrap()).contains("two"));
+    let rotated = file.rotate(&wanted(&[&bench.ours]), &guard(&bench.ours), System.now(), &System).unwrap();
+    assert_eq!(plain_of(&bench.open_bytes(&rotated).ok().unwrap()), plain_of(&file));
+    let resealed = file.reseal(plain_of(&file).as_bytes(), System.now(), &System).unwrap();
+    assert_eq!(plain_of(&bench.open_bytes(&resealed).ok().unwrap()), plain_of(&file));
 }

@@ -207,11 +207,14 @@ pub(super) fn entry_line(key: &str, node: &Node) -> Result<Text, Unwritable> {
     if key.starts_with(PREFIX) {
         return Err(Unwritable::named("a key that begins as those of the block do", key));
     }
-    let Node::Leaf(leaf) = node else {
-        return Err(Unwritable::named("a map or list; dotenv has only text", key));
-    };
-    let text = value_text(&flat::text(&leaf.value))?;
+    let text = leaf_text(node).map_err(|problem| Unwritable { name: Some(key.to_owned()), ..problem })?;
     Ok(Zeroizing::new([key.as_bytes(), b"=", &text].concat()))
+}
+
+/// A value as it stands behind the equals sign.
+pub(super) fn leaf_text(node: &Node) -> Result<Text, Unwritable> {
+    let Node::Leaf(leaf) = node else { return Err(Unwritable::new("a map or list; dotenv has only text")) };
+    value_text(&flat::text(&leaf.value))
 }
 
 #[cfg(test)]

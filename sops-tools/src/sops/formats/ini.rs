@@ -7,7 +7,7 @@ mod read;
 mod write;
 
 pub(super) use read::parse;
-pub(super) use write::{emit, rewrite};
+pub(super) use write::{emit, entry_line, leaf_text, rewrite, section_line};
 
 /// The section of the keys above all sections.
 const DEFAULT: &str = "DEFAULT";

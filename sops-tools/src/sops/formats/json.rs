@@ -1,6 +1,8 @@
 //! JSON, with the place of every value.
 
+pub(super) mod edit;
 mod emit;
+mod outline;
 mod read;
 
 use zeroize::Zeroizing;

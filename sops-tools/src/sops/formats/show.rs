@@ -18,6 +18,45 @@ pub(super) fn tree(tree: &Tree) -> String {
     documents.collect::<Vec<_>>().join("\n")
 }
 
+/// The same without comments.
+pub(super) fn bare(tree: &Tree) -> String {
+    let documents = tree.documents.iter().map(|document| {
+        let mut out = String::new();
+        bare_items(&document.root, &mut out);
+        out
+    });
+    documents.collect::<Vec<_>>().join("\n")
+}
+
+fn bare_items(items: &[Item], out: &mut String) {
+    out.push('{');
+    for item in items {
+        if let Item::Entry(entry) = item {
+            write!(out, "{:?}=", entry.key).unwrap();
+            bare_node(&entry.node, out);
+            out.push(' ');
+        }
+    }
+    out.push('}');
+}
+
+fn bare_node(one: &Node, out: &mut String) {
+    match one {
+        Node::Leaf(leaf) => value(&leaf.value, out),
+        Node::Map(map) => bare_items(map, out),
+        Node::List(elements) => {
+            out.push('[');
+            for element in elements {
+                if let Element::Node(one) = element {
+                    bare_node(one, out);
+                    out.push(' ');
+                }
+            }
+            out.push(']');
+        }
+    }
+}
+
 fn items(items: &[Item], out: &mut String) {
     out.push('{');
     for item in items {

@@ -2,8 +2,10 @@
 
 mod alias;
 mod build;
+mod edit;
 mod emit;
 mod events;
+mod outline;
 mod resolve;
 mod rewrite;
 mod spell;
@@ -27,6 +29,8 @@ pub(super) fn emit_node(node: &Node) -> Result<Text, Unwritable> {
 pub(super) fn emit(tree: &Tree, block: Option<&Node>) -> Result<Text, Unwritable> {
     emit::emit(tree, block)
 }
+
+pub(super) use edit::{set, unset};
 
 #[cfg(test)]
 mod tests;

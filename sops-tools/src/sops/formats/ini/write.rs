@@ -6,7 +6,7 @@ use super::{BLOCK, DEFAULT};
 use crate::sops::formats::flat::{self, escaped, flatten};
 use crate::sops::formats::splice::{self, Splice};
 use crate::sops::formats::{Changes, New, Unwritable, parse};
-use crate::sops::tree::{Document, Item, Node, Text, Tree, Value};
+use crate::sops::tree::{Document, Item, Node, Span, Text, Tree, Value};
 
 pub(in super::super) fn rewrite(source: &[u8], tree: &Tree, changes: &Changes<'_>) -> Result<Text, Unwritable> {
     let comments = comments(tree);
@@ -177,16 +177,14 @@ fn section(name: &str, node: &Node, parts: &mut Vec<Text>) -> Result<(), Unwrita
     let Node::Map(items) = node else {
         return Err(Unwritable::named("a value outside of any section; INI has keys in sections", name));
     };
-    if name.is_empty() || name == BLOCK || name.contains([']', '\n', '\r']) {
-        return Err(Unwritable::named("a section that INI cannot hold", name));
-    }
+    let line = section_line(name, "\n")?;
     let first = parts.is_empty();
     if !first {
         parts.push(Zeroizing::new(b"\n".to_vec()));
     }
     let named = !first || name != DEFAULT;
     if named {
-        parts.push(Zeroizing::new(format!("[{name}]\n").into_bytes()));
+        parts.push(Zeroizing::new(line.into_bytes()));
     }
     let entries = splice::entries(items);
     let width = entries.iter().map(|entry| entry.key.chars().count()).max().unwrap_or_default();
@@ -194,7 +192,7 @@ fn section(name: &str, node: &Node, parts: &mut Vec<Text>) -> Result<(), Unwrita
         match item {
             Item::Comment(comment) => parts.push(comment_line(&comment.text)?),
             Item::Entry(entry) => {
-                let line = entry_line(&entry.key, &entry.node, width)?;
+                let line = padded_line(&entry.key, &entry.node, width)?;
                 parts.push(join(&[&line, b"\n"]));
             }
         }
@@ -208,13 +206,34 @@ fn comment_line(text: &[u8]) -> Result<Text, Unwritable> {
 }
 
 /// One key with its value, without the end of the line; the key padded to `width`.
-pub(in super::super) fn entry_line(key: &str, node: &Node, width: usize) -> Result<Text, Unwritable> {
+fn padded_line(key: &str, node: &Node, width: usize) -> Result<Text, Unwritable> {
     check_key(key)?;
     let Node::Leaf(leaf) = node else {
         return Err(Unwritable::named("a map or list in a section; INI has only text there", key));
     };
     let value = value_text(&flat::text(&leaf.value))?;
     Ok(join(&[format!("{key:width$} = ").as_bytes(), &value]))
+}
+
+/// One key with its value, without the end of the line.
+pub(in super::super) fn entry_line(key: &str, node: &Node) -> Result<Text, Unwritable> {
+    padded_line(key, node, 0)
+}
+
+/// A value in the place of another.
+pub(in super::super) fn leaf_text(node: &Node, source: &[u8], at: &Span) -> Result<Text, Unwritable> {
+    let Node::Leaf(leaf) = node else { return Err(Unwritable::new("a map or list; INI has only text in sections")) };
+    let value = value_text(&flat::text(&leaf.value))?;
+    let blank = at.start.checked_sub(1).and_then(|before| source.get(before)) == Some(&b' ');
+    Ok(if at.is_empty() && !blank { join(&[b" ", &value]) } else { value })
+}
+
+/// The line that begins a section.
+pub(in super::super) fn section_line(name: &str, newline: &str) -> Result<String, Unwritable> {
+    if name.is_empty() || name == BLOCK || name.contains([']', '\n', '\r']) {
+        return Err(Unwritable::named("a section that INI cannot hold", name));
+    }
+    Ok(format!("[{name}]{newline}"))
 }
 
 fn join(parts: &[&[u8]]) -> Text {

@@ -14,6 +14,8 @@ pub(in super::super) struct Layout {
     newline: Option<&'static str>,
     /// The indentation of one level.
     unit: Vec<u8>,
+    /// What every line is indented by besides.
+    base: Vec<u8>,
 }
 
 impl Layout {
@@ -23,17 +25,27 @@ impl Layout {
     }
 
     pub(super) fn lines(unit: &[u8], newline: &'static str) -> Self {
-        Self { newline: Some(newline), unit: unit.to_vec() }
+        Self { newline: Some(newline), unit: unit.to_vec(), base: Vec::new() }
     }
 
     pub(super) fn one_line() -> Self {
-        Self { newline: None, unit: Vec::new() }
+        Self { newline: None, unit: Vec::new(), base: Vec::new() }
+    }
+
+    /// The same for something that is indented already.
+    pub(super) fn within(self, base: &[u8]) -> Self {
+        Self { base: base.to_vec(), ..self }
+    }
+
+    /// Whether everything comes in one line.
+    pub(super) fn is_one_line(&self) -> bool {
+        self.newline.is_none()
     }
 
     /// What comes before something at this depth.
     pub(super) fn line(&self, depth: usize) -> Vec<u8> {
         match self.newline {
-            Some(newline) => [newline.as_bytes(), &self.unit.repeat(depth)].concat(),
+            Some(newline) => [newline.as_bytes(), &self.base, &self.unit.repeat(depth)].concat(),
             None if depth == 0 => Vec::new(),
             None => b" ".to_vec(),
         }
@@ -63,8 +75,20 @@ pub(super) fn node(node: &Node) -> Result<Text, Unwritable> {
 
 /// `"key": value` at the top level of an object.
 pub(super) fn entry(key: &str, node: &Node, layout: &Layout) -> Result<Text, Unwritable> {
+    entry_at(key, node, layout, 1)
+}
+
+/// `"key": value` at some depth.
+pub(super) fn entry_at(key: &str, node: &Node, layout: &Layout, depth: usize) -> Result<Text, Unwritable> {
     let mut writer = Writer { out: Text::default(), layout };
-    writer.entry(key, node, 1)?;
+    writer.entry(key, node, depth)?;
+    Ok(writer.out)
+}
+
+/// A node at some depth.
+pub(super) fn node_at(node: &Node, layout: &Layout, depth: usize) -> Result<Text, Unwritable> {
+    let mut writer = Writer { out: Text::default(), layout };
+    writer.node(node, depth)?;
     Ok(writer.out)
 }
 

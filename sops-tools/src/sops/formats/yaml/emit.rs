@@ -48,11 +48,13 @@ pub(super) struct Emitter {
     pub(super) out: Text,
     newline: &'static str,
     step: usize,
+    /// Whether text may be written as blocks.
+    pub(super) blocks: bool,
 }
 
 impl Emitter {
     pub(super) fn new(newline: &'static str, step: usize) -> Self {
-        Self { out: Zeroizing::new(Vec::new()), newline, step: step.max(2) }
+        Self { out: Zeroizing::new(Vec::new()), newline, step: step.max(2), blocks: true }
     }
 
     fn raw(&mut self, text: &str) {
@@ -94,6 +96,11 @@ impl Emitter {
     pub(super) fn entry(&mut self, key: &str, node: &Node, column: usize, depth: usize) -> Result<(), Unwritable> {
         self.raw(&spell::key(key));
         self.raw(":");
+        self.value(node, column, depth)
+    }
+
+    /// What stands behind the colon of a key in this column.
+    pub(super) fn value(&mut self, node: &Node, column: usize, depth: usize) -> Result<(), Unwritable> {
         match node {
             Node::Leaf(leaf) => {
                 self.raw(" ");
@@ -198,7 +205,7 @@ impl Emitter {
     }
 
     fn spelled(&mut self, value: &Value, column: usize, deeper: usize) -> Result<(), Unwritable> {
-        let block = Some(BlockPlace { column, deeper, keep: true });
+        let block = self.blocks.then_some(BlockPlace { column, deeper, keep: true });
         let spelled = spell::value(value, Place { block, flow: false, newline: self.newline })?;
         self.bytes(&spelled);
         self.line_end();

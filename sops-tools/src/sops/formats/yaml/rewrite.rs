@@ -36,9 +36,8 @@ struct Writer<'a> {
 
 impl<'a> Writer<'a> {
     fn new(source: &'a [u8], tree: &'a Tree) -> Self {
+        let step = super::edit::step(tree);
         let mut leaves = leaves(tree);
-        let step = leaves.iter().filter_map(|leaf| leaf.indent).filter(|indent| *indent > 0).min();
-        let step = step.map_or(INDENT, |indent| usize::from(indent).clamp(2, 9));
         leaves.sort_by_key(|leaf| (leaf.at.start, leaf.at.end));
         Self { source, leaves, newline: splice::newline(source), step }
     }
@@ -224,27 +223,10 @@ impl<'a> Writer<'a> {
         let head = self.source.get(..end).unwrap_or_default();
         if !head.is_empty() && !head.ends_with(b"\n") {
             text = join(&[self.newline.as_bytes(), &text]);
-            self.strip_last_line(end, splices);
+            strip_last_line(head, &self.leaves, splices);
         }
         splices.push(Splice { at: end..end, new: text });
         Ok(())
-    }
-
-    /// A block of text that ends with the file, in a line without an end, would gain a line feed when lines follow.
-    fn strip_last_line(&self, end: usize, splices: &mut Vec<Splice>) {
-        let Some(leaf) = self.leaves.last().filter(|leaf| leaf.at.end == end) else { return };
-        let unchanged = !splices.iter().any(|splice| splice.at == leaf.at);
-        let old = self.source.get(leaf.at.clone()).unwrap_or_default();
-        if let Some(header) = block_header(old).filter(|_| unchanged) {
-            let line = old.get(header..).unwrap_or_default();
-            let length = line.iter().take_while(|byte| !byte.is_ascii_whitespace()).count();
-            let indicators = line.get(..length).unwrap_or_default();
-            if !indicators.contains(&b'-') {
-                let kept: Vec<u8> = indicators.iter().copied().filter(|byte| *byte != b'+').collect();
-                let start = leaf.at.start + header;
-                splices.push(Splice { at: start..start + length, new: join(&[&kept, b"-"]) });
-            }
-        }
     }
 
     /// The whole block, from its key to the end of its last line, but for the indentation of the first.
@@ -300,14 +282,30 @@ fn root_column(document: &Document, source: &[u8]) -> Result<usize, Unwritable> 
 }
 
 /// What stands in the same line before a place.
-fn line_before(source: &[u8], place: usize) -> &[u8] {
+pub(super) fn line_before(source: &[u8], place: usize) -> &[u8] {
     let head = source.get(..place).unwrap_or_default();
     let start = head.iter().rposition(|byte| *byte == b'\n').map_or(0, |newline| newline + 1);
     head.get(start..).unwrap_or_default()
 }
 
+/// A block of text that ends with the file, in a line without an end, would gain a line feed when lines follow.
+pub(super) fn strip_last_line(source: &[u8], leaves: &[&Leaf], splices: &mut Vec<Splice>) {
+    let Some(leaf) = leaves.last().filter(|leaf| leaf.at.end == source.len()) else { return };
+    let unchanged = !splices.iter().any(|splice| splice.at == leaf.at);
+    let old = source.get(leaf.at.clone()).unwrap_or_default();
+    let Some(header) = block_header(old).filter(|_| unchanged) else { return };
+    let line = old.get(header..).unwrap_or_default();
+    let length = line.iter().take_while(|byte| !byte.is_ascii_whitespace()).count();
+    let indicators = line.get(..length).unwrap_or_default();
+    if !indicators.contains(&b'-') {
+        let kept: Vec<u8> = indicators.iter().copied().filter(|byte| *byte != b'+').collect();
+        let start = leaf.at.start + header;
+        splices.push(Splice { at: start..start + length, new: join(&[&kept, b"-"]) });
+    }
+}
+
 /// Where the `|` or `>` stands in a spelling that has one.
-fn block_header(spelling: &[u8]) -> Option<usize> {
+pub(super) fn block_header(spelling: &[u8]) -> Option<usize> {
     let mut at = 0;
     loop {
         match spelling.get(at)? {
