@@ -24,4 +24,6 @@ pub use identities::{IDENTITY_FILE_LIMIT, Identities, IdentitiesError, IdentityF
 pub use identity_files::IdentityFiles;
 pub use recipients::{Recipient, RecipientError, canonical};
 pub use seal::{HEADER_LINES, OpenError, SEALED_LIMIT, SealError, open, seal};
+#[cfg(feature = "ssh")]
+pub(crate) use seal::{encrypt_to, open_with};
 pub use store_key::{Authenticity, STORE_KEY_FILE_LIMIT, StoreKeys, StoreKeysError};

@@ -23,6 +23,8 @@ pub mod metadata;
 pub mod rules;
 pub mod shamir;
 pub mod sources;
+#[cfg(feature = "ssh")]
+pub mod ssh;
 pub mod tree;
 pub mod value;
 pub mod walk;

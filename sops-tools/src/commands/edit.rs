@@ -64,7 +64,9 @@ fn edit_new(
     let recipe = recipe(creation(site, wishes, path)?);
     let session = Session { path, editor, allow_disk, site };
     let sealed = session.edit(example::of(format), &|edited| seal(format, edited, &recipe, site))?;
-    files::create_new(path, &sealed, NEW_MODE).map_err(|error| kept_elsewhere(not_written(&error), path, &sealed, site))
+    files::create_new(path, &sealed, NEW_MODE)
+        .map(|()| written(path))
+        .map_err(|error| kept_elsewhere(not_written(&error), path, &sealed, site))
 }
 
 /// Keeps what a person wrote, encrypted, beside the file that cannot be written, or else in the folder for temporary files.

@@ -85,7 +85,14 @@ pub fn seal(plain: &Plaintext, recipients: &[Recipient]) -> Result<Vec<u8>, Seal
 }
 
 fn encrypt(recipients: &[Recipient], plain: &Plaintext) -> Result<Vec<u8>, EncryptError> {
-    let keys = recipients.iter().map(|recipient| recipient.key() as &dyn age::Recipient);
+    encrypt_to(recipients.iter().map(|recipient| recipient.key() as &dyn age::Recipient), plain)
+}
+
+/// Seals to recipients of any kind that age knows.
+pub(crate) fn encrypt_to<'a>(
+    keys: impl Iterator<Item = &'a dyn age::Recipient>,
+    plain: &Plaintext,
+) -> Result<Vec<u8>, EncryptError> {
     let mut writer = Encryptor::with_recipients(keys)?.wrap_output(Vec::new())?;
     writer.write_all(plain.expose())?;
     Ok(writer.finish()?)
@@ -98,6 +105,14 @@ fn encrypt(recipients: &[Recipient], plain: &Plaintext) -> Result<Vec<u8>, Encry
 /// # Errors
 /// [`OpenError`] by kind; nothing of the content is given out unless all of it is authentic.
 pub fn open(sealed: &[u8], identities: &Identities) -> Result<Plaintext, OpenError> {
+    open_with(sealed, identities.keys())
+}
+
+/// As [`open`], with identities of any kind that age knows.
+pub(crate) fn open_with<'a>(
+    sealed: &[u8],
+    identities: impl Iterator<Item = &'a dyn age::Identity>,
+) -> Result<Plaintext, OpenError> {
     if sealed.len() > SEALED_LIMIT {
         return Err(OpenError::TooLarge(sealed.len()));
     }
@@ -109,9 +124,9 @@ pub fn open(sealed: &[u8], identities: &Identities) -> Result<Plaintext, OpenErr
     wiping_stack(|| decrypt(&binary, identities))
 }
 
-fn decrypt(binary: &[u8], identities: &Identities) -> Result<Plaintext, OpenError> {
+fn decrypt<'a>(binary: &[u8], identities: impl Iterator<Item = &'a dyn age::Identity>) -> Result<Plaintext, OpenError> {
     let decryptor = Decryptor::new_buffered(binary).map_err(|error| open_error(&error))?;
-    let mut reader = decryptor.decrypt(identities.keys()).map_err(|error| open_error(&error))?;
+    let mut reader = decryptor.decrypt(identities).map_err(|error| open_error(&error))?;
     // The plain bytes are fewer than the sealed ones, so this buffer never grows and leaves no copy.
     let mut plain = Zeroizing::new(vec![0_u8; binary.len()]);
     let mut filled = 0;

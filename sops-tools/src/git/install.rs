@@ -28,7 +28,9 @@ pub fn patterns<'a>(files: impl IntoIterator<Item = &'a str>) -> Vec<String> {
 
 /// As a pattern that means itself.
 fn escaped(text: &str) -> String {
-    text.chars().flat_map(|one| matches!(one, '*' | '?' | '[' | '\\').then_some('\\').into_iter().chain([one])).collect()
+    text.chars()
+        .flat_map(|one| matches!(one, '*' | '?' | '[' | '\\').then_some('\\').into_iter().chain([one]))
+        .collect()
 }
 
 /// A pattern as attributes files have it: in quotes where it holds what would end it.
@@ -112,7 +114,8 @@ mod tests {
 
     #[test]
     fn files_with_a_mark_share_a_pattern_and_others_have_their_own() {
-        let files = ["a/x.sops.yaml", "b/y.sops.yaml", "secrets/z.yaml", "q.enc.json", "we[i]rd name.env", ".sops.yaml"];
+        let files =
+            ["a/x.sops.yaml", "b/y.sops.yaml", "secrets/z.yaml", "q.enc.json", "we[i]rd name.env", ".sops.yaml"];
         assert_eq!(
             patterns(files),
             ["*.enc.json", "*.sops.yaml", "/.sops.yaml", "/secrets/z.yaml", "/we\\[i]rd name.env"]

@@ -93,7 +93,18 @@ pub fn history(git: &Git, most: usize) -> Result<(Vec<(Oid, Origin)>, bool), Git
     if commits.is_empty() {
         return Ok((Vec::new(), false));
     }
-    let arguments = ["diff-tree", "--stdin", "-r", "-m", "--root", "--raw", "-z", "--no-renames", "--no-abbrev", "--diff-filter=AMT"];
+    let arguments = [
+        "diff-tree",
+        "--stdin",
+        "-r",
+        "-m",
+        "--root",
+        "--raw",
+        "-z",
+        "--no-renames",
+        "--no-abbrev",
+        "--diff-filter=AMT",
+    ];
     let arguments: Vec<&OsStr> = arguments.iter().map(OsStr::new).collect();
     let found = git.converse(&arguments, &input, |out| origins(out))?;
     Ok((found, is_cut))
@@ -201,7 +212,8 @@ fn is_file(mode: &[u8]) -> bool {
 
 fn oid_of(text: &[u8]) -> Option<Oid> {
     let text = std::str::from_utf8(text).ok()?;
-    let is_oid = text.len() >= 40 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) && text.bytes().any(|byte| byte != b'0');
+    let is_oid =
+        text.len() >= 40 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) && text.bytes().any(|byte| byte != b'0');
     is_oid.then(|| Oid(text.to_owned()))
 }
 

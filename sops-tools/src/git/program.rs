@@ -10,8 +10,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-/// Looks a variable of the environment up.
-pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<OsString>;
+use crate::sops::sources::Lookup;
 
 /// What the program gets of the environment; everything else, secrets and `GIT_…` variables among it, stays here.
 const PASSED: [&str; 4] = ["PATH", "HOME", "XDG_CONFIG_HOME", "TMPDIR"];
@@ -200,5 +199,8 @@ fn end(child: &mut Child) -> io::Result<bool> {
 }
 
 fn verb(arguments: &[&OsStr]) -> String {
-    arguments.iter().find(|word| !word.as_encoded_bytes().starts_with(b"-")).map_or_else(String::new, |word| word.to_string_lossy().into_owned())
+    arguments
+        .iter()
+        .find(|word| !word.as_encoded_bytes().starts_with(b"-"))
+        .map_or_else(String::new, |word| word.to_string_lossy().into_owned())
 }

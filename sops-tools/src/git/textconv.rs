@@ -100,9 +100,11 @@ fn lines(tree: &Tree, rule: &Rule, key: &[u8; KEY_BYTES], show: Show, word: &str
 fn line(place: &Place<'_, '_>, key: &[u8; KEY_BYTES], show: Show, word: &str, text: &mut Text) {
     let path = place.path.display();
     let (kind, spelled, dash) = match &place.found {
-        Found::Leaf(leaf) => {
-            (Kind::of(&leaf.value).map_or("null", Kind::name), spelling(&leaf.value), if place.in_list { " -" } else { "" })
-        }
+        Found::Leaf(leaf) => (
+            Kind::of(&leaf.value).map_or("null", Kind::name),
+            spelling(&leaf.value),
+            if place.in_list { " -" } else { "" },
+        ),
         Found::Comment(comment) => ("comment", comment.text.clone(), " #"),
     };
     text.extend_from_slice(path.as_bytes());
@@ -143,8 +145,7 @@ mod tests {
 
     fn sealed(who: &Identities) -> (Vec<u8>, Keys) {
         let keys: Vec<KeyId> = who.to_recipients().iter().map(KeyId::age).collect();
-        let sealed =
-            encrypt(Format::Yaml, PLAIN, &Recipe::to(vec![keys.clone()]), System.now(), &System).unwrap();
+        let sealed = encrypt(Format::Yaml, PLAIN, &Recipe::to(vec![keys.clone()]), System.now(), &System).unwrap();
         (sealed, Keys { groups: vec![keys], threshold: None })
     }
 
@@ -159,12 +160,16 @@ mod tests {
         let (bytes, keys) = sealed(&who);
         let first = text(&bytes, &who, Show::Fingerprints);
         assert!(!first.contains("hunter2") && !first.contains("note") && !first.contains("ENC["), "{first}");
-        assert!(first.contains("c_unencrypted: seen\n") && first.contains("d: \n") && first.contains("---\n"), "{first}");
+        assert!(
+            first.contains("c_unencrypted: seen\n") && first.contains("d: \n") && first.contains("---\n"),
+            "{first}"
+        );
         let open = SopsFile::parse(Format::Yaml, &bytes).unwrap().unlock(&who).unwrap().verified().unwrap();
         let guard = Guard { keyring: &who, recovery: &[] };
         let rotated = open.rotate(&keys, &guard, System.now(), &System).unwrap();
         assert_eq!(text(&rotated, &who, Show::Fingerprints), first);
-        let lines: Vec<&str> = first.lines().filter(|line| line.starts_with("a:") || line.starts_with("b -:")).collect();
+        let lines: Vec<&str> =
+            first.lines().filter(|line| line.starts_with("a:") || line.starts_with("b -:")).collect();
         assert_eq!(lines.len(), 4);
         assert_eq!(lines[0], lines[3], "one value under one path");
         assert_ne!(lines[0].split_once(": ").unwrap().1, lines[1].split_once(": ").unwrap().1, "under another path");
@@ -174,7 +179,10 @@ mod tests {
     fn a_file_that_cannot_be_opened_still_shows_its_keys() {
         let (bytes, _) = sealed(&Identities::generate());
         let shown = text(&bytes, &Identities::generate(), Show::Values);
-        assert!(shown.starts_with("# not opened") && shown.contains("a: sealed ") && !shown.contains("hunter2"), "{shown}");
+        assert!(
+            shown.starts_with("# not opened") && shown.contains("a: sealed ") && !shown.contains("hunter2"),
+            "{shown}"
+        );
     }
 
     #[test]

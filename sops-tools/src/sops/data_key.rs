@@ -35,6 +35,28 @@ impl Keyring for Identities {
     }
 }
 
+/// Several keyrings as one: asked in their order.
+pub struct Keyrings<'a>(pub &'a [&'a dyn Keyring]);
+
+impl Keyring for Keyrings<'_> {
+    fn open_age(&self, sealed: &[u8]) -> Result<Plaintext, OpenError> {
+        let mut why = OpenError::NoMatchingIdentity;
+        for keyring in self.0 {
+            match keyring.open_age(sealed) {
+                Ok(plain) => return Ok(plain),
+                // Not to be opened by this one says less than to be damaged.
+                Err(OpenError::NoMatchingIdentity) => {}
+                Err(error) => why = error,
+            }
+        }
+        Err(why)
+    }
+
+    fn tried(&self) -> Vec<String> {
+        self.0.iter().flat_map(|keyring| keyring.tried()).collect()
+    }
+}
+
 /// Why one key of a file did not give the data key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KeyFault {
@@ -225,8 +247,17 @@ pub fn seal(
         .collect()
 }
 
+/// What a key of a rule or file seals to.
+pub(super) enum SealTo {
+    /// An age recipient.
+    Age(Recipient),
+    /// An SSH key, with the text that names it.
+    #[cfg(feature = "ssh")]
+    Ssh(super::ssh::SshRecipient),
+}
+
 /// The age recipients of all groups, each once in its group, in the order given.
-fn recipients(wanted: &[Vec<KeyId>]) -> Result<Vec<Vec<Recipient>>, SealKeyError> {
+fn recipients(wanted: &[Vec<KeyId>]) -> Result<Vec<Vec<SealTo>>, SealKeyError> {
     if wanted.is_empty() {
         return Err(SealKeyError::NoKeys);
     }
@@ -234,10 +265,10 @@ fn recipients(wanted: &[Vec<KeyId>]) -> Result<Vec<Vec<Recipient>>, SealKeyError
         if keys.is_empty() {
             return Err(if wanted.len() == 1 { SealKeyError::NoKeys } else { SealKeyError::EmptyGroup(index + 1) });
         }
-        let mut all: Vec<Recipient> = Vec::with_capacity(keys.len());
+        let mut all: Vec<SealTo> = Vec::with_capacity(keys.len());
         for key in keys {
             let recipient = recipient_of(key)?;
-            if !all.contains(&recipient) {
+            if !all.iter().any(|known| known.text() == recipient.text()) {
                 all.push(recipient);
             }
         }
@@ -246,18 +277,41 @@ fn recipients(wanted: &[Vec<KeyId>]) -> Result<Vec<Vec<Recipient>>, SealKeyError
     wanted.iter().enumerate().map(group).collect()
 }
 
-/// The recipient of an age key.
+/// What an age key seals to.
 ///
 /// # Errors
 /// A key of another kind, or a text that is no recipient we seal to.
-pub fn recipient_of(key: &KeyId) -> Result<Recipient, SealKeyError> {
+pub(super) fn recipient_of(key: &KeyId) -> Result<SealTo, SealKeyError> {
     let unusable = |problem: String| SealKeyError::Unusable { key: shown(key), problem };
     if key.kind != KeyKind::Age {
         return Err(unusable(
             "only age recipients can be sealed to here; use sops itself for this kind of key".to_owned(),
         ));
     }
-    key.name.parse().map_err(|error: RecipientError| unusable(error.to_string()))
+    #[cfg(feature = "ssh")]
+    if super::ssh::SshRecipient::is_one(&key.name) {
+        return key.name.parse().map(SealTo::Ssh).map_err(|error: super::ssh::SshFault| unusable(error.to_string()));
+    }
+    key.name.parse().map(SealTo::Age).map_err(|error: RecipientError| unusable(error.to_string()))
+}
+
+impl SealTo {
+    fn text(&self) -> &str {
+        match self {
+            Self::Age(recipient) => recipient.as_str(),
+            #[cfg(feature = "ssh")]
+            Self::Ssh(recipient) => recipient.as_str(),
+        }
+    }
+
+    fn seal(&self, part: &[u8]) -> Result<Vec<u8>, SealError> {
+        let part = Plaintext::copy_from(part);
+        match self {
+            Self::Age(recipient) => seal_age(&part, std::slice::from_ref(recipient)),
+            #[cfg(feature = "ssh")]
+            Self::Ssh(recipient) => recipient.seal(&part),
+        }
+    }
 }
 
 /// A key for a message. What is no recipient may be a secret in the wrong place and is not repeated.
@@ -267,11 +321,11 @@ fn shown(key: &KeyId) -> String {
 }
 
 /// Seals a data key, or a part of one, to one recipient, as sops writes it: armored, one file each.
-pub(super) fn seal_to(recipient: &Recipient, part: &[u8]) -> Result<SealedKey, SealKeyError> {
-    let failed = |error| SealKeyError::Age { key: recipient.to_string(), error };
-    let sealed = seal_age(&Plaintext::copy_from(part), std::slice::from_ref(recipient)).map_err(failed)?;
+pub(super) fn seal_to(recipient: &SealTo, part: &[u8]) -> Result<SealedKey, SealKeyError> {
+    let failed = |error| SealKeyError::Age { key: recipient.text().escape_debug().to_string(), error };
+    let sealed = recipient.seal(part).map_err(failed)?;
     let enc = armor(&sealed).map_err(|error| failed(SealError::Age(error.to_string())))?;
-    Ok(SealedKey::age(recipient.as_str(), enc))
+    Ok(SealedKey::age(recipient.text(), enc))
 }
 
 fn armor(sealed: &[u8]) -> std::io::Result<String> {

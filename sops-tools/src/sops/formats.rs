@@ -92,8 +92,10 @@ pub enum Fault {
     Duplicate,
     /// A whole number above the largest signed one of 64 bits.
     Number,
-    /// The top level, or a `sops` key at the top level, is no map.
+    /// The top level is no map.
     Top,
+    /// A `sops` key at the top level is no map.
+    Block,
     /// Nested deeper, or expanded further by aliases, than is read.
     Limit,
 }

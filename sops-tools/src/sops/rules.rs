@@ -171,7 +171,8 @@ impl Rule {
                 RuleField::UnencryptedSuffix | RuleField::UnencryptedRegex => !path_matches,
                 RuleField::EncryptedSuffix | RuleField::EncryptedRegex => path_matches,
                 RuleField::UnencryptedCommentRegex => !comments.any_matches && !comments.own_matches,
-                RuleField::EncryptedCommentRegex => comments.any_matches && !comments.own_matches,
+                // A comment alone does not encrypt itself; a second one that matches falls under the first.
+                RuleField::EncryptedCommentRegex => comments.any_matches,
             },
         }
     }
@@ -214,6 +215,8 @@ mod tests {
         let own = Comments { any_matches: false, own_matches: true };
         assert!(plain.encrypts(true, NO_COMMENTS) && !plain.encrypts(true, above) && !plain.encrypts(true, own));
         assert!(!sealed.encrypts(true, NO_COMMENTS) && sealed.encrypts(true, above) && !sealed.encrypts(true, own));
+        let second = Comments { any_matches: true, own_matches: true };
+        assert!(sealed.encrypts(true, second) && !plain.encrypts(true, second));
         assert!(plain.matches_comment(b" plain text") && !plain.matches_key("plain"));
         assert!(Rule::of(RuleField::UnencryptedCommentRegex, "ENC").unwrap().is_confused_by(b"ENC[AES256_GCM,"));
     }

@@ -26,7 +26,7 @@ fn says(format: Format, plain: &[u8]) -> [u8; 32] {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(32))]
+    #![proptest_config(ProptestConfig::with_cases(16))]
 
     #[test]
     fn binary_files_come_back(plain in proptest::collection::vec(any::<u8>(), 0..400)) {
@@ -48,7 +48,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
+    #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
     fn a_changed_byte_never_changes_what_a_file_says(at in 0.0..1.0_f64, bit in 0_u8..8) {

@@ -308,6 +308,9 @@ fn what_cannot_be_encrypted_is_refused_with_the_status_of_sops() {
     let recipe = || Recipe::to(vec![keys(&[&ours])]);
     assert_eq!(refused("a: 1\nsops: {mac: x}\n", &recipe()).exit(), SopsExit::AlreadyEncrypted);
     assert_eq!(refused("a: 1\n---\nsops: {mac: x}\n", &recipe()).exit(), SopsExit::AlreadyEncrypted);
+    assert_eq!(refused("a: 1\nsops: x\n", &recipe()).exit(), SopsExit::AlreadyEncrypted);
+    assert_eq!(refused("", &recipe()).exit(), SopsExit::EmptyInput);
+    assert_eq!(refused("---\n\n", &recipe()).exit(), SopsExit::EmptyInput);
     assert_eq!(refused("- a\n", &recipe()).exit(), SopsExit::UnreadableInput);
     assert_eq!(refused("a: 1\na: 2\n", &recipe()).exit(), SopsExit::UnreadableInput);
     assert_eq!(refused("1: a\n", &recipe()).exit(), SopsExit::ValuesNotSealed);

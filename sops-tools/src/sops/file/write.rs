@@ -54,12 +54,17 @@ impl Metadata {
 
 /// Reads a plain file, which has no block.
 pub(super) fn plain_tree(format: Format, plain: &[u8]) -> Result<Tree, FileError> {
-    let tree = formats::parse(format, plain).map_err(FileError::MalformedPlain)?;
-    if tree.documents.is_empty() {
-        return Err(FileError::Empty);
-    }
+    let tree = formats::parse(format, plain).map_err(|malformed| match malformed.fault {
+        formats::Fault::Block => FileError::AlreadyEncrypted,
+        _ => FileError::MalformedPlain(malformed),
+    })?;
     if tree.documents.iter().any(|document| document.block.is_some()) {
         return Err(FileError::AlreadyEncrypted);
+    }
+    // The other formats have an empty file; a YAML document that says nothing is none.
+    let says_nothing = plain.iter().all(|byte| byte.is_ascii_whitespace() || *byte == b'-');
+    if tree.documents.is_empty() || (format == Format::Yaml && says_nothing) {
+        return Err(FileError::Empty);
     }
     Ok(tree)
 }

@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use super::{Secret, SecretFault, Section, is_secret};
+use crate::custody::{Identities, IdentitiesError};
 use crate::files::{self, read_limited};
 use crate::secret::Plaintext;
 use crate::sops::data_key::Keyring;
-use crate::sops::file::{FILE_LIMIT, FileError, SopsFile};
+use crate::sops::file::{FILE_LIMIT, FileError, SopsFile, Unlocked};
 use crate::sops::formats::Format;
 
 /// One value of a SOPS file, as settings name it.
@@ -29,6 +30,9 @@ pub enum ReferenceError {
     /// The file cannot be read.
     #[error(transparent)]
     Unreadable(#[from] files::FileError),
+    /// The identities to open it with cannot be loaded.
+    #[error("identities: {0}")]
+    Identities(#[from] IdentitiesError),
     /// It cannot be opened or verified.
     #[error("{path}: {error}", path = .path.display())]
     File {
@@ -89,11 +93,19 @@ impl Reference {
         self.open_bytes(&bytes, keyring)
     }
 
+    /// The same with identity files, or folders of `*.agekey` files, which are read for this and wiped after it.
+    ///
+    /// # Errors
+    /// By kind; an identity file that cannot be used is one.
+    pub fn open_with<P: AsRef<Path>>(&self, identities: &[P]) -> Result<Plaintext, ReferenceError> {
+        self.open(&Identities::load(identities)?)
+    }
+
     pub(super) fn open_bytes(&self, bytes: &[u8], keyring: &dyn Keyring) -> Result<Plaintext, ReferenceError> {
         let path = || self.path.clone();
         let failed = |error| ReferenceError::File { path: path(), error };
-        let file = SopsFile::parse(Format::of_path(Path::new(&self.path)), bytes).map_err(failed)?;
-        let file = file.unlock(keyring).and_then(super::super::file::Unlocked::verified).map_err(failed)?;
+        let file = SopsFile::parse(Format::of_path(&self.path), bytes).map_err(failed)?;
+        let file = file.unlock(keyring).and_then(Unlocked::verified).map_err(failed)?;
         let unusable = |fault| ReferenceError::Value { path: path(), fault };
         let mut secrets = Vec::new();
         for document in file.tree().documents.iter().filter(|document| is_secret(document)) {

@@ -77,6 +77,10 @@ fn a_setting_opens_one_value_in_memory() {
     crate::files::create_new(&path, &sealed, 0o600).unwrap();
     let setting = |key: &str| Reference::parse(&format!("{}#/stringData/{key}", path.display())).unwrap();
     assert_eq!(setting("RESTIC_PASSWORD").open(&ours).unwrap().expose(), b"hunter2");
+    let key_file = directory.path().join("age.agekey");
+    crate::files::create_new(&key_file, &ours.to_file_text(System.now()), 0o600).unwrap();
+    assert_eq!(setting("RESTIC_PASSWORD").open_with(&[&key_file]).unwrap().expose(), b"hunter2");
+    assert!(matches!(setting("RESTIC_PASSWORD").open_with(&[&path]), Err(ReferenceError::Identities(_))));
     assert!(setting("OTHER").open(&ours).err().unwrap().to_string().contains("has no key \"OTHER\""));
     let stranger = setting("RESTIC_PASSWORD").open(&Identities::generate()).err().unwrap().to_string();
     assert!(stranger.contains("repo.sops.yaml: the data key cannot be opened"), "{stranger}");

@@ -75,6 +75,7 @@ fn a_comment_counts_until_the_next_value_of_its_level() {
         vec![
             note(" mark"),
             note(" second"),
+            note(" mark again"),
             entry("a", Node::Map(vec![entry("x", leaf("1")), entry("y", leaf("2"))])),
             entry("b", leaf("3")),
             note(" mark"),
@@ -85,12 +86,12 @@ fn a_comment_counts_until_the_next_value_of_its_level() {
     let sealed = Rule::of(RuleField::EncryptedCommentRegex, "mark").unwrap();
     assert_eq!(
         seen(&tree(root()), &sealed),
-        ["# mark@:", "# second@:!", "1@a:x:!", "2@a:y:!", "3@b:", "# mark@:", "4@c:!", "5@d:"]
+        ["# mark@:", "# second@:!", "# mark again@:!", "1@a:x:!", "2@a:y:!", "3@b:", "# mark@:", "4@c:!", "5@d:"]
     );
     let plain = Rule::of(RuleField::UnencryptedCommentRegex, "mark").unwrap();
     assert_eq!(
         seen(&tree(root()), &plain),
-        ["# mark@:", "# second@:", "1@a:x:", "2@a:y:", "3@b:!", "# mark@:", "4@c:", "5@d:!"]
+        ["# mark@:", "# second@:", "# mark again@:", "1@a:x:", "2@a:y:", "3@b:!", "# mark@:", "4@c:", "5@d:!"]
     );
 }
 

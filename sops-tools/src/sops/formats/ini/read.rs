@@ -193,7 +193,7 @@ impl Reader<'_> {
         } else {
             start + sign + 1 + (raw.len() - raw.trim_start().len())
         };
-        let (text, at) = self.value(value, value_at, line.number)?;
+        let (text, at) = self.value(value, value_at, line)?;
         if self.section.at.is_empty() {
             self.section.at = start..start;
         }
@@ -203,8 +203,9 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn value(&mut self, value: &str, at: usize, number: usize) -> Result<(Text, Span), Malformed> {
-        let quote = if value.len() > 3 && value.starts_with("\"\"\"") {
+    fn value(&mut self, value: &str, at: usize, line: &Line<'_>) -> Result<(Text, Span), Malformed> {
+        let number = line.number;
+        let quote = if value.starts_with("\"\"\"") && line.next > at + 3 {
             "\"\"\""
         } else if value.starts_with('`') {
             "`"
@@ -239,6 +240,8 @@ impl Reader<'_> {
     fn unquoted(&mut self, value: &str, at: usize, number: usize) -> Result<(Text, Span), Malformed> {
         let mut end = at + value.len();
         let mut text = Zeroizing::new(value.to_owned());
+        // Lines that go on are taken as they are: quotes stay, and nothing in them is a comment.
+        let goes_on = text.ends_with('\\');
         while text.ends_with('\\') {
             text.pop();
             let Some(line) = self.lines.next() else { break };
@@ -248,6 +251,9 @@ impl Reader<'_> {
             }
             end = line.at + line.text.trim_end().len();
             text.push_str(next);
+        }
+        if goes_on {
+            return Ok((text_of(&text), at..end));
         }
         if text.contains(['#', ';']) {
             let problem = "a ; or # in a value, where sops cuts it off; put the value in backticks or the comment on its own line";

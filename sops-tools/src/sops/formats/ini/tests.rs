@@ -105,3 +105,10 @@ proptest! {
         let _ = parse(Format::Ini, source.as_bytes());
     }
 }
+
+#[test]
+fn three_quotes_alone_begin_a_text() {
+    assert_eq!(shown("a = 'b # \\\n c'\n"), "{DEFAULT={a=\"'b # c'\"}}");
+    assert_eq!(shown("a = \"\"\"\nb\n\"\"\"\n"), "{DEFAULT={a=\"\\nb\\n\"}}");
+    assert_eq!(shown("a = \"\"\""), "{DEFAULT={a=\"\\\"\\\"\\\"\"}}");
+}

@@ -46,7 +46,7 @@ fn document(items: Vec<Item>, end: usize, reader: &Reader<'_>) -> Result<Documen
                 }
                 if !matches!(node, Node::Map(_)) {
                     let problem = "the top-level key sops holds no map, so it is no metadata of SOPS";
-                    return Err(reader.fault_at(at.start, Fault::Top, problem));
+                    return Err(reader.fault_at(at.start, Fault::Block, problem));
                 }
                 document.block = Some(Block { node, at });
             }

@@ -44,7 +44,7 @@ fn what_is_no_json_object_is_refused() {
         assert_eq!(fault(wrong), Fault::Syntax, "{wrong}");
     }
     assert_eq!(fault("[1]"), Fault::Top);
-    assert_eq!(fault("{\"sops\": 1}"), Fault::Top);
+    assert_eq!(fault("{\"sops\": 1}"), Fault::Block);
     assert_eq!(fault("{\"a\": 1e999}"), Fault::Number);
     assert_eq!(fault(&"{\"a\":".repeat(100)), Fault::Limit);
     let twice = parse(Format::Json, b"{\"a\": 1,\n\"a\": 2}").unwrap();

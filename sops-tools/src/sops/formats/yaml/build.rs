@@ -88,7 +88,12 @@ impl<'a> Builder<'a> {
     fn take(&mut self, mark: Mark<'a>) -> Result<Option<Span>, Malformed> {
         let Mark { what, at, line, column } = mark;
         match what {
-            What::DocumentStart => self.start_document(),
+            What::DocumentStart { explicit } => {
+                if !explicit {
+                    self.check_implicit_start(at.start, line)?;
+                }
+                self.start_document();
+            }
             What::DocumentEnd => self.end_document(at.start),
             What::Comment(text) => self.comment(&text, at.clone(), column),
             What::Scalar(scalar) => self.scalar(&scalar, at.clone(), line)?,
@@ -101,6 +106,15 @@ impl<'a> Builder<'a> {
             }
         }
         Ok(Some(at))
+    }
+
+    /// sops cannot read a document that begins behind `...` without `---`.
+    fn check_implicit_start(&self, at: usize, line: usize) -> Result<(), Malformed> {
+        let head = self.source.get(..at).unwrap_or_default();
+        if self.tree.documents.is_empty() && !head.lines().any(|line| line.starts_with("...")) {
+            return Ok(());
+        }
+        Err(fault(line, Fault::Syntax, "a document behind ... that does not begin with ---"))
     }
 
     fn start_document(&mut self) {
@@ -293,6 +307,9 @@ impl<'a> Builder<'a> {
     }
 
     fn key(&mut self, text: Cow<'a, str>, at: Span, line: usize) -> Result<(), Malformed> {
+        if self.frames.last().is_some_and(|frame| frame.style == Style::Block) && self.tab_indents(at.start) {
+            return Err(fault(line, Fault::Syntax, "a line indented with a tab; YAML wants spaces"));
+        }
         if let Some(Frame { content: Content::Map { keys, key, .. }, .. }) = self.frames.last_mut() {
             *key = Some(Key { text: text.clone().into_owned(), at });
             if !keys.insert(text) {
@@ -300,6 +317,14 @@ impl<'a> Builder<'a> {
             }
         }
         Ok(())
+    }
+
+    /// The parser lets tabs pass where sops does not.
+    fn tab_indents(&self, start: usize) -> bool {
+        let head = self.source.as_bytes().get(..start).unwrap_or_default();
+        let blanks = head.iter().rev().take_while(|byte| matches!(byte, b' ' | b'\t'));
+        let (count, tabs) = blanks.fold((0, false), |(count, tabs), byte| (count + 1, tabs || *byte == b'\t'));
+        tabs && (count == head.len() || head.get(head.len() - count - 1) == Some(&b'\n'))
     }
 
     fn end(&mut self, at: &Span, line: usize) -> Result<(), Malformed> {
@@ -373,7 +398,7 @@ impl Content<'_> {
 
 fn block(node: Node, at: Span, style: Style, source: &str, line: usize) -> Result<Block, Malformed> {
     if !matches!(node, Node::Map(_)) {
-        return Err(fault(line, Fault::Top, "the top-level key sops holds no map, so it is no metadata of SOPS"));
+        return Err(fault(line, Fault::Block, "the top-level key sops holds no map, so it is no metadata of SOPS"));
     }
     let rest = source.get(at.end..).unwrap_or_default();
     let end = match style {

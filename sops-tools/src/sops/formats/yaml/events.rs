@@ -19,12 +19,19 @@ pub(super) struct Mark<'a> {
 }
 
 pub(super) enum What<'a> {
-    DocumentStart,
+    /// Whether `---` stands there.
+    DocumentStart {
+        explicit: bool,
+    },
     DocumentEnd,
     Comment(Cow<'a, str>),
     Scalar(Scalar<'a>),
     Alias(usize),
-    Start { kind: Kind, style: Style, anchor: Option<usize> },
+    Start {
+        kind: Kind,
+        style: Style,
+        anchor: Option<usize>,
+    },
     End,
     StreamEnd,
 }
@@ -95,7 +102,7 @@ impl<'a> Events<'a> {
         let at = span.byte_range().unwrap_or_else(|| self.end_of_source());
         let mut mark = Mark { what: What::End, line: span.start.line(), column: span.start.col(), at };
         mark.what = match event {
-            Event::DocumentStart(..) => What::DocumentStart,
+            Event::DocumentStart(explicit, _) => What::DocumentStart { explicit },
             Event::DocumentEnd => What::DocumentEnd,
             Event::StreamEnd => What::StreamEnd,
             Event::Alias(anchor) => What::Alias(anchor),

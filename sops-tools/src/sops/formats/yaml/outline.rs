@@ -20,7 +20,7 @@ pub(super) fn outline(source: &str, document: usize) -> Result<Spot, Misplaced> 
             What::StreamEnd => return Err(Misplaced::NoDocument),
             What::DocumentEnd if number == document => return builder.root.ok_or(Misplaced::NoDocument),
             What::DocumentEnd => number += 1,
-            What::DocumentStart => builder.ink = mark.at.end,
+            What::DocumentStart { .. } => builder.ink = mark.at.end,
             _ if number == document => builder.take(mark),
             _ => {}
         }

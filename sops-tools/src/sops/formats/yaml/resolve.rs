@@ -29,7 +29,8 @@ pub(super) fn is_text(text: &str) -> bool {
 /// The value of a scalar with a tag of the YAML namespace, quoted or not.
 pub(super) fn tagged(tag: &str, text: &str) -> Result<Value, Unresolved> {
     match tag {
-        "str" => return Ok(string(text)),
+        // A value that looks like the merge key is text; sops writes it with this tag.
+        "str" | "merge" => return Ok(string(text)),
         "binary" => return binary(text),
         _ => {}
     }
@@ -90,6 +91,10 @@ fn number(text: &str, times: bool) -> Result<Value, Unresolved> {
         return Ok(value);
     }
     if times && let Some(time) = timestamp::normalized(text) {
+        // sops takes this for a time and then cannot write it.
+        if timestamp::offset_hours(&time) >= 24 {
+            return Err(Unresolved::NotOfItsTag);
+        }
         return Ok(Value::Time(Zeroizing::new(time.into_bytes())));
     }
     let digits = Zeroizing::new(text.replace('_', ""));

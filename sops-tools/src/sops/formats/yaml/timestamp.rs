@@ -18,12 +18,22 @@ pub(super) fn normalized(text: &str) -> Option<String> {
     }
     let zoned = match rest.next()? {
         b'T' | b't' => true,
-        b' ' => false,
+        b' ' => {
+            // Go takes any number of blanks for one.
+            rest.0 = rest.0.trim_ascii_start();
+            false
+        }
         _ => return None,
     };
     let clock = clock(&mut rest)?;
     let zone = if zoned { zone(&mut rest)? } else { "Z".to_owned() };
     rest.0.is_empty().then(|| format!("{date}T{clock}{zone}"))
+}
+
+/// The hours of the offset of a normalized time.
+pub(super) fn offset_hours(time: &str) -> u32 {
+    let offset = time.rsplit_once(['+', '-']).filter(|_| !time.ends_with('Z')).map(|(_, offset)| offset);
+    offset.and_then(|offset| offset.split(':').next()).and_then(|hours| hours.parse().ok()).unwrap_or_default()
 }
 
 fn clock(rest: &mut Rest<'_>) -> Option<String> {
