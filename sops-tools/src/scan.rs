@@ -134,6 +134,11 @@ impl fmt::Display for Kind {
     }
 }
 
+/// The line of a place in a text, from 1.
+pub fn line_of(text: &[u8], at: usize) -> usize {
+    text.get(..at).unwrap_or(text).split(|byte| *byte == b'\n').count()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

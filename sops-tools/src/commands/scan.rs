@@ -1,6 +1,7 @@
 //! `scan`: secrets in clear in the work tree, the index and the history.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use crate::git::program::Git;
 use crate::parallel;
 use crate::report::{ExitStatus, Failure};
 use crate::scan::allow::{self, AllowList, Line};
-use crate::scan::{Hit, Kind, manifest, text};
+use crate::scan::{Hit, Kind, line_of, manifest, text};
 use crate::sops::config::absolute;
 use crate::terminal::{self, Output};
 use crate::worktree::creation::Configs;
@@ -226,9 +227,7 @@ fn sightings(place: &Where, path: &Path, bytes: &[u8], configs: &Configs, tree: 
     };
     match look(path, bytes) {
         Looks::Sealed(file) => {
-            let line =
-                |at: usize| 1 + bytes.get(..at).unwrap_or_default().iter().filter(|byte| **byte == b'\n').count();
-            all.extend(clear_leaves(&file).first().map(|(_, at)| of_file(Kind::ClearValue, Some(line(*at)))));
+            all.extend(clear_leaves(&file).first().map(|(_, at)| of_file(Kind::ClearValue, Some(line_of(bytes, *at)))));
         }
         Looks::Plain if all.is_empty() => {
             if let Ok(Some((_, rule))) = configs.rule(&tree.root.join(path)) {
@@ -315,22 +314,22 @@ fn to_text(findings: &[Finding], looked: &Looked) -> String {
         let mut places = finding.places.iter().map(place_text);
         let doubt = if finding.sure { "" } else { " (not sure)" };
         let first = places.next().unwrap_or_default();
-        text.push_str(&format!("{first}: {}: {}{doubt}\n", finding.kind, finding.kind.what()));
+        let _ = writeln!(text, "{first}: {}: {}{doubt}", finding.kind, finding.kind.what());
         text.extend(places.by_ref().take(MOST_PLACES).map(|place| format!("  also {place}\n")));
         let more = places.count();
         if more > 0 {
-            text.push_str(&format!("  and in {more} more places\n"));
+            let _ = writeln!(text, "  and in {more} more places");
         }
-        text.push_str(&format!("  {}\n", finding.kind.remedy()));
+        let _ = writeln!(text, "  {}", finding.kind.remedy());
     }
     for place in &looked.unreadable {
-        text.push_str(&format!("not looked at: {place}\n"));
+        let _ = writeln!(text, "not looked at: {place}");
     }
     if looked.passed_over > 0 {
-        text.push_str(&format!("not looked at: {} contents, larger than is read or not there\n", looked.passed_over));
+        let _ = writeln!(text, "not looked at: {} contents, larger than is read or not there", looked.passed_over);
     }
     if looked.history_is_cut {
-        text.push_str(&format!("not looked at: commits beyond the newest {MOST_COMMITS}\n"));
+        let _ = writeln!(text, "not looked at: commits beyond the newest {MOST_COMMITS}");
     }
     text
 }

@@ -16,7 +16,7 @@ use crate::worktree::inventory::{FileAt, WalkError, Walked, walk};
 use crate::worktree::place::{PlaceError, Tree};
 
 /// How long one call of git may take by default.
-pub(crate) const GIT_DEADLINE: Duration = Duration::from_secs(600);
+pub(crate) const GIT_DEADLINE: Duration = Duration::from_mins(10);
 
 /// A tree, the files under the paths that were named, and their rules.
 pub(crate) struct Survey {

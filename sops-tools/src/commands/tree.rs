@@ -1,5 +1,6 @@
 //! `updatekeys` and `rotate` over folders and several files: all of it or nothing.
 
+use std::fmt::Write as _;
 use std::io::BufRead as _;
 use std::path::{Path, PathBuf};
 
@@ -8,7 +9,7 @@ use serde_json::{Value, json};
 use super::progress::Progress;
 use super::site::Site;
 use super::survey::{Survey, current, read, tree_of};
-use crate::clock::{Clock as _, Timestamp};
+use crate::clock::Timestamp;
 use crate::files::{FileError, FileErrorKind};
 use crate::parallel;
 use crate::report::{ExitStatus, Failure};
@@ -149,7 +150,7 @@ fn settled_text(settled: &Settled) -> String {
         }
     };
     for path in kept {
-        text.push_str(&format!("\n  {} stays as somebody else made it", path.display()));
+        let _ = write!(text, "\n  {} stays as somebody else made it", path.display());
     }
     text
 }
@@ -305,14 +306,14 @@ fn agreed(planned: &[Planned]) -> Result<bool, Failure> {
 }
 
 fn write(planned: &[Planned], ground: Ground<'_>, command: String, site: &Site<'_>) -> Result<(), ApplyError> {
-    let changed = || planned.iter().filter(|one| one.action != Action::Unchanged);
-    let size: usize = changed().map(|one| one.old.len() + one.new.len()).sum();
-    if size > CONTENTS_LIMIT {
+    let of_plan = || planned.iter().filter(|one| one.action != Action::Unchanged);
+    let bytes: usize = of_plan().map(|one| one.old.len() + one.new.len()).sum();
+    if bytes > CONTENTS_LIMIT {
         let error = std::io::Error::other(format!("more than {CONTENTS_LIMIT} bytes would change at once"));
         return Err(ApplyError::Nothing(FileError::of("change", ground.root, &error)));
     }
     let started = seconds(site.clock.now()).to_string();
-    let changes = changed().map(|one| (one.at.relative.as_path(), one.old.as_slice(), one.new.as_slice()));
+    let changes = of_plan().map(|one| (one.at.relative.as_path(), one.old.as_slice(), one.new.as_slice()));
     let (journal, contents) = Journal::new(site.entropy.id(), command, started, changes);
     apply(ground, &journal, &contents)
 }
@@ -329,7 +330,7 @@ fn plan_text(planned: &[Planned], verb: &str, with_keys: bool) -> String {
             _ => "a new data key",
         };
         let mac = if one.mac_accepted { ", in spite of its MAC" } else { "" };
-        text.push_str(&format!("{}: {verb} {what}{mac}\n", one.at.shown));
+        let _ = writeln!(text, "{}: {verb} {what}{mac}", one.at.shown);
         if with_keys || one.mac_accepted || !one.added.is_empty() || !one.removed.is_empty() {
             text.extend(one.added.iter().map(|key| format!("  +++ {key}\n")));
             text.extend(one.removed.iter().map(|key| format!("  --- {key}\n")));
@@ -337,7 +338,7 @@ fn plan_text(planned: &[Planned], verb: &str, with_keys: bool) -> String {
     }
     let unchanged = planned.iter().filter(|one| one.action == Action::Unchanged).count();
     if unchanged > 0 {
-        text.push_str(&format!("already right: {unchanged} of {} files\n", planned.len()));
+        let _ = writeln!(text, "already right: {unchanged} of {} files", planned.len());
     }
     text
 }

@@ -69,7 +69,7 @@ pub fn attributes(old: &str, patterns: &[String]) -> String {
     if !kept.is_empty() && !kept.ends_with('\n') {
         kept.push('\n');
     }
-    let lines: String = patterns.iter().map(|pattern| format!("{} diff={DRIVER}\n", quoted(pattern))).collect();
+    let lines: String = patterns.iter().flat_map(|pattern| [quoted(pattern), format!(" diff={DRIVER}\n")]).collect();
     format!("{kept}{BEGIN}\n{lines}{END}\n")
 }
 

@@ -1,6 +1,6 @@
 //! What a repository holds: the files it tracks, those in the index, and every file that any commit ever had.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, BufRead as _, BufReader, Read};
 use std::os::unix::ffi::OsStringExt as _;
@@ -113,7 +113,7 @@ pub fn history(git: &Git, most: usize) -> Result<(Vec<(Oid, Origin)>, bool), Git
 /// Reads the answer of `diff-tree --stdin -z`: the name of a commit, then its entries.
 fn origins(out: &mut dyn Read) -> io::Result<Vec<(Oid, Origin)>> {
     let mut reader = BufReader::new(out);
-    let mut seen: HashMap<Oid, ()> = HashMap::new();
+    let mut seen: HashSet<Oid> = HashSet::new();
     let mut found = Vec::new();
     let mut commit = String::new();
     let mut pending: Option<Option<Oid>> = None;
@@ -134,7 +134,7 @@ fn origins(out: &mut dyn Read) -> io::Result<Vec<(Oid, Origin)>> {
         match pending.take() {
             Some(oid) => {
                 if let Some(oid) = oid
-                    && seen.insert(oid.clone(), ()).is_none()
+                    && seen.insert(oid.clone())
                 {
                     found.push((oid, Origin { commit: commit.clone(), path: path(&part) }));
                 }
@@ -158,7 +158,7 @@ pub fn contents(git: &Git, oids: &[&Oid], mut look: impl FnMut(usize, &[u8])) ->
     if oids.is_empty() {
         return Ok(0);
     }
-    let input: String = oids.iter().map(|oid| format!("{}\n", oid.0)).collect();
+    let input: String = oids.iter().flat_map(|oid| [oid.0.as_str(), "\n"]).collect();
     let arguments: Vec<&OsStr> = ["cat-file", "--batch", "--buffer"].iter().map(OsStr::new).collect();
     git.converse(&arguments, input.as_bytes(), |out| {
         let mut reader = BufReader::with_capacity(1 << 16, out);

@@ -41,21 +41,19 @@ pub fn readable(file: SopsFile, keyring: &dyn Keyring, key: &[u8; KEY_BYTES], sh
         let mut text: Text = Zeroizing::new(Vec::new());
         let head = recipients(file.metadata());
         let sealed = lines(file.tree(), file.rule(), key, Show::Fingerprints, "sealed");
-        // What is not verified is no plain text: a change shows all the same.
-        match file.unlock(keyring).and_then(|unlocked| {
+        // What is not verified is shown all the same: somebody looks for what changed.
+        let opened = file.unlock(keyring).and_then(|unlocked| {
             let fits = unlocked.mac().is_ok();
             unlocked.despite_mac().map(|open| (open, fits))
-        }) {
-            Ok((open, fits)) => {
-                if !fits {
-                    text.extend_from_slice(b"# the MAC does not fit: something was changed without sops\n");
-                }
-                text.extend_from_slice(&lines(open.tree(), open.rule(), key, show, "value"));
+        });
+        if let Ok((open, fits)) = opened {
+            if !fits {
+                text.extend_from_slice(b"# the MAC does not fit: something was changed without sops\n");
             }
-            Err(_) => {
-                text.extend_from_slice(b"# not opened: fingerprints are of the encrypted text\n");
-                text.extend_from_slice(&sealed);
-            }
+            text.extend_from_slice(&lines(open.tree(), open.rule(), key, show, "value"));
+        } else {
+            text.extend_from_slice(b"# not opened: fingerprints are of the encrypted text\n");
+            text.extend_from_slice(&sealed);
         }
         text.extend_from_slice(head.as_bytes());
         text

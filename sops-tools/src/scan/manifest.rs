@@ -9,7 +9,7 @@ use regex::bytes::Regex;
 use zeroize::Zeroizing;
 
 use super::placeholder::is_placeholder;
-use super::{Hit, Kind};
+use super::{Hit, Kind, line_of};
 use crate::secret::wiping_stack;
 use crate::sops::formats::{self, Format};
 use crate::sops::tree::{Element, Entry, Item, Leaf, Node, Text, Tree, Value};
@@ -67,7 +67,7 @@ pub fn in_tree(tree: &Tree, bytes: &[u8]) -> Vec<Hit> {
         if is_secret(items) {
             hits.extend(first_clear(items).map(|leaf| Hit {
                 kind: Kind::SecretManifest,
-                line: 1 + bytes.get(..leaf.at.start).unwrap_or_default().iter().filter(|byte| **byte == b'\n').count(),
+                line: line_of(bytes, leaf.at.start),
                 sure: true,
                 secret: leaf.at.clone(),
             }));
@@ -152,8 +152,8 @@ fn is_clear(key: &str, leaf: &Leaf, is_base64: bool) -> bool {
     if is_placeholder(&decoded) || has(b"ENC[AES256_GCM,") {
         return false;
     }
-    let is_public_key =
-        PUBLIC_KEYS.contains(&key.to_ascii_lowercase().as_str()) || key.ends_with(".pub") || key.ends_with(".crt");
+    let is_public_key = PUBLIC_KEYS.contains(&key.to_ascii_lowercase().as_str())
+        || [".pub", ".crt"].iter().any(|end| key.ends_with(end));
     let has_password = decoded.split(|byte| *byte == b'/').any(|part| part.contains(&b'@') && part.contains(&b':'));
     let is_certificate = has(b"-----BEGIN CERTIFICATE-----") && !has(b"PRIVATE KEY");
     !(is_certificate || is_public_key && !has_password)

@@ -103,7 +103,7 @@ fn number_lines(text: &[u8], hits: &mut [Hit]) {
     let (mut line, mut at) = (1, 0);
     for hit in hits {
         let between = text.get(at..hit.secret.start).unwrap_or_default();
-        line += between.iter().filter(|byte| **byte == b'\n').count();
+        line += between.split(|byte| *byte == b'\n').count() - 1;
         at = hit.secret.start;
         hit.line = line;
     }

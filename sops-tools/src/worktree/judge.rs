@@ -6,6 +6,7 @@ use std::fmt;
 use super::creation::keys_of;
 use super::plan::has_groups;
 use crate::report::ExitStatus;
+use crate::scan::line_of;
 use crate::scan::placeholder::is_placeholder;
 use crate::sops::cipher::PREFIX;
 use crate::sops::config::{Config, ConfigError, CreationRule};
@@ -215,7 +216,7 @@ pub fn without_key(
     match rule {
         Ok(Some((config, rule))) => against_rule(shown, file, config, rule, &mut findings),
         Ok(None) => {
-            findings.push(Finding::new(Class::NoRule, shown, "there is no .sops.yaml with creation_rules above it"))
+            findings.push(Finding::new(Class::NoRule, shown, "there is no .sops.yaml with creation_rules above it"));
         }
         Err(ConfigError::NoMatch { path, .. }) => {
             findings.push(Finding::new(Class::NoRule, shown, path.display().to_string()));
@@ -300,7 +301,7 @@ fn drift(file: &SopsFile, rule: &CreationRule) -> Option<String> {
 pub fn clear_values(shown: &str, source: &[u8], file: &SopsFile) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (path, at) in clear_leaves(file) {
-        let line = 1 + source.get(..at).unwrap_or_default().iter().filter(|byte| **byte == b'\n').count();
+        let line = line_of(source, at);
         findings.push(Finding::new(Class::ClearValue, shown, path).at(line));
     }
     findings
@@ -325,10 +326,9 @@ pub fn clear_leaves(file: &SopsFile) -> Vec<(String, usize)> {
 
 fn is_clear(leaf: &Leaf) -> bool {
     match &leaf.value {
-        Value::Null => false,
         Value::Str(text) => !text.is_empty() && !text.starts_with(PREFIX),
         // sops reads a comment in a list where it would stand in the tree.
-        Value::Comment(_) => false,
+        Value::Null | Value::Comment(_) => false,
         Value::Int(_) | Value::Float(_) | Value::Bool(_) | Value::Time(_) => true,
     }
 }
