@@ -9,7 +9,7 @@ const MOST_THREADS: usize = 32;
 /// Does `work` on every item and gives the results in the order of the items.
 ///
 /// `work` runs on several threads at once. Where no further thread can be started the ones there are do it all.
-pub fn map<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+pub(crate) fn map<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
     let next = AtomicUsize::new(0);
     let some = || {
         let mut done = Vec::new();

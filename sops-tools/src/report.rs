@@ -53,27 +53,19 @@ pub struct Failure {
     pub causes: Vec<String>,
     /// What to do next, one line or a few.
     pub hint: Option<String>,
-    /// What a command that reports and judges has found, for programs: they read one value, with the judgement under `error`. People
-    /// have read it before the judgement.
-    pub report: Option<Box<serde_json::Value>>,
+    /// Whether a program was told already, as part of a report.
+    pub told: bool,
 }
 
 impl Failure {
     /// A failure with no cause and no hint yet.
     pub fn new(status: ExitStatus, class: &'static str, problem: impl Into<String>) -> Self {
-        Self { status, sops: None, class, problem: problem.into(), causes: Vec::new(), hint: None, report: None }
+        Self { status, sops: None, class, problem: problem.into(), causes: Vec::new(), hint: None, told: false }
     }
 
     /// A failure of a command that the sops program has as well; it ends with the number that sops ends with.
     pub fn sops(status: SopsExit, class: &'static str, problem: impl Into<String>) -> Self {
         Self { sops: Some(status), ..Self::new(status.kind(), class, problem) }
-    }
-
-    /// The judgement on what was reported.
-    #[must_use]
-    pub fn with_report(mut self, report: serde_json::Value) -> Self {
-        self.report = Some(Box::new(report));
-        self
     }
 
     /// The number the process ends with.

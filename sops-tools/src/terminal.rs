@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 use tracing_subscriber::EnvFilter;
 
-use crate::report::Failure;
+use crate::report::{ExitStatus, Failure};
 
 /// How results and failures are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -135,48 +135,47 @@ fn write_line(out: &mut dyn io::Write, text: &str) -> io::Result<()> {
 pub fn print_failure(failure: &Failure, output: Output) {
     let _ = match output {
         Output::Text => write_line(&mut io::stderr().lock(), &failure.to_string()),
+        Output::Json if failure.told => Ok(()),
         Output::Json => print_json(&failure_json(failure)),
     };
 }
 
-/// The JSON form of a failure: `class`, `problem`, `causes`, `hint` (or null) and the number `status`, all under `error`, beside what the
-/// command reported.
+/// Prints the report of a command that judges, and ends it with the judgement. Programs read one value, the judgement under `error`.
+///
+/// # Errors
+/// The judgement; or the report cannot be printed.
+pub fn conclude(output: Output, text: &str, mut report: Value, judgement: Option<Failure>) -> Result<(), Failure> {
+    if let (Some(failure), Some(map)) = (&judgement, report.as_object_mut()) {
+        map.extend(failure_json(failure).as_object().cloned().unwrap_or_default());
+    }
+    let printed = match output {
+        Output::Text if text.is_empty() => Ok(()),
+        Output::Text => print(text.trim_end()),
+        Output::Json => print_json(&report),
+    };
+    printed.map_err(|error| {
+        Failure::new(ExitStatus::Unavailable, "output-unusable", "cannot print the result").cause(error)
+    })?;
+    match judgement {
+        Some(failure) => Err(Failure { told: output == Output::Json, ..failure }),
+        None => Ok(()),
+    }
+}
+
+/// The JSON form of a failure: `class`, `problem`, `causes`, `hint` (or null) and the number `status`.
 pub fn failure_json(failure: &Failure) -> Value {
-    let error = json!({
+    json!({"error": {
         "class": failure.class,
         "problem": failure.problem,
         "causes": failure.causes,
         "hint": failure.hint,
         "status": failure.exit_code(),
-    });
-    let mut value = failure.report.as_deref().cloned().unwrap_or_else(|| json!({}));
-    if let Some(map) = value.as_object_mut() {
-        map.insert("error".to_owned(), error);
-    }
-    value
-}
-
-/// Prints a result in the form asked for. What a command found bad ends it after the whole report: people read the report and then the
-/// judgement, programs one value.
-///
-/// # Errors
-/// The judgement; class `output-unusable`.
-pub fn conclude(text: &str, value: Value, judgement: Option<Failure>, output: Output) -> Result<(), Failure> {
-    let printed = match (output, &judgement) {
-        (Output::Text, _) => print(text.trim_end()),
-        (Output::Json, None) => print_json(&value),
-        (Output::Json, Some(_)) => Ok(()),
-    };
-    printed.map_err(|error| {
-        Failure::new(crate::report::ExitStatus::Unavailable, "output-unusable", "cannot print the result").cause(error)
-    })?;
-    judgement.map_or(Ok(()), |failure| Err(failure.with_report(value)))
+    }})
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::ExitStatus;
 
     #[test]
     fn no_addition_lifts_the_cap_on_a_library_that_logs_bodies() {

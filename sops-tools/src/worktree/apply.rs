@@ -56,7 +56,8 @@ pub enum ApplyError {
 
 /// What an earlier run left.
 pub enum Unfinished {
-    /// It had changed nothing; new files may lie around. The journal, where it was written whole.
+    /// It had changed nothing and new files may lie around, or it had ended and only its contents are left. The journal, where it
+    /// was written whole and is still there.
     Prepared(Option<Journal>),
     /// It had begun to change files.
     Begun(Direction, Journal),
@@ -65,7 +66,7 @@ pub enum Unfinished {
 /// What became of an unfinished change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settled {
-    /// Where it was led; `None` where nothing had been changed and only leftovers were removed.
+    /// Where it was led; `None` where only leftovers were removed.
     pub direction: Option<Direction>,
     /// Files that were replaced just now.
     pub replaced: Vec<PathBuf>,
@@ -147,7 +148,15 @@ pub fn unfinished(ground: Ground<'_>) -> Result<Option<Unfinished>, ApplyError> 
         }
     }
     // Where it is cut off nothing else was written.
-    Ok(read(PREPARING)?.map(|text| Unfinished::Prepared(Journal::parse(&text).ok())))
+    if let Some(text) = read(PREPARING)? {
+        return Ok(Some(Unfinished::Prepared(Journal::parse(&text).ok())));
+    }
+    // The last thing that a run removes.
+    match disk.read(&state.join(CONTENTS), 0) {
+        Ok(None) => Ok(None),
+        Err(error) if error.kind() != FileErrorKind::TooLarge => Err(ApplyError::Nothing(error)),
+        _ => Ok(Some(Unfinished::Prepared(None))),
+    }
 }
 
 /// Leads an unfinished change to its end, or back where `undo` is set; `keep` names files to leave as somebody else made them.

@@ -64,10 +64,10 @@ impl Rotate {
         let finished = finish_earlier(&order, self.dry_run)?;
         let plan = RotatePlan::new(&order)?;
         if self.dry_run {
-            return terminal::conclude(&planned_text(&plan), planned_json(&plan), None, form);
+            return terminal::conclude(form, &planned_text(&plan), planned_json(&plan), None);
         }
         let rotated = plan.apply(&order, site.clock, site.entropy)?;
-        terminal::conclude(&done_text(&rotated, &finished), done_json(&rotated, &finished), None, form)
+        terminal::conclude(form, &done_text(&rotated, &finished), done_json(&rotated, &finished), None)
     }
 }
 

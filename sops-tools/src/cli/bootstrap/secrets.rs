@@ -118,12 +118,12 @@ impl Secrets {
         };
         let plan = SecretsPlan::new(&order)?;
         if self.dry_run {
-            return terminal::conclude(&planned_text(&plan), planned_json(&plan), None, form);
+            return terminal::conclude(form, &planned_text(&plan), planned_json(&plan), None);
         }
         let kept = kept(&plan);
         let done = plan.is_done();
         let made = plan.apply(&gathered, &mut terminal, site.clock, site.entropy)?;
-        terminal::conclude(&made_text(&made, &kept, done, &order.folder), made_json(&made, &kept), None, form)
+        terminal::conclude(form, &made_text(&made, &kept, done, &order.folder), made_json(&made, &kept), None)
     }
 }
 

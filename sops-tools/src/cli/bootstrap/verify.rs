@@ -53,6 +53,6 @@ impl Verify {
             now: site.clock.now(),
         };
         let report = verify(&order)?;
-        terminal::conclude(&report.to_text(), report.to_json(), report.judgement(), form)
+        terminal::conclude(form, &report.to_text(), report.to_json(), report.judgement())
     }
 }
