@@ -20,7 +20,6 @@ use crate::report::{ExitStatus, Failure};
 use crate::sops::config::{CONFIG_LIMIT, Config};
 use crate::sops::data_key::Keyring;
 use crate::sops::file::{At, Change, Guard, Keys, OpenFile, SopsFile, Step, Update, Unlocked};
-use crate::sops::metadata::KeyId;
 use crate::sops::tree::{Node, Value};
 
 /// A file with its old and its new content.
@@ -178,7 +177,7 @@ impl Work<'_> {
         let rule = rule.ok_or_else(|| no_rule("it has no creation_rules".to_owned()))?;
         let groups = config.groups_of(rule).map_err(|error| no_rule(error.to_string()))?;
         Ok(Keys {
-            groups: groups.iter().map(|group| group.iter().map(KeyId::age).collect()).collect(),
+            groups: groups.to_vec(),
             threshold: rule.threshold.filter(|needed| *needed > 0),
         })
     }

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use crate::custody::Recipient;
 use crate::sops::config::{Config, CreationRule};
+use crate::sops::metadata::KeyId;
 
 /// What is to be changed.
 #[derive(Debug, Clone, Copy)]
@@ -51,18 +52,22 @@ fn means(before: &Config, after: &Config, edit: Edit<'_>) -> bool {
         })
 }
 
-fn wanted(group: &[Recipient], edit: Edit<'_>) -> Vec<Recipient> {
+fn wanted(group: &[KeyId], edit: Edit<'_>) -> Vec<KeyId> {
     let mut group = group.to_vec();
     match edit {
-        Edit::Add { old, new } if group.contains(old) && !group.contains(new) => group.push(new.clone()),
-        Edit::Add { .. } => {}
-        Edit::Remove { old } => group.retain(|recipient| recipient != old),
+        Edit::Add { old, new } => {
+            let new = KeyId::age(new);
+            if group.contains(&KeyId::age(old)) && !group.contains(&new) {
+                group.push(new);
+            }
+        }
+        Edit::Remove { old } => group.retain(|key| *key != KeyId::age(old)),
     }
     group
 }
 
-fn same_set(one: &[Recipient], other: &[Recipient]) -> bool {
-    one.len() == other.len() && one.iter().all(|recipient| other.contains(recipient))
+fn same_set(one: &[KeyId], other: &[KeyId]) -> bool {
+    one.len() == other.len() && one.iter().all(|key| other.contains(key))
 }
 
 fn same_besides_keys(one: &CreationRule, other: &CreationRule) -> bool {

@@ -73,7 +73,7 @@ impl Rules {
         }
         match selection {
             Ok(selection) if faults.is_empty() => Ok(Recipe {
-                groups: groups.iter().map(|group| group.iter().map(KeyId::age).collect()).collect(),
+                groups: groups.to_vec(),
                 threshold: rule.threshold.filter(|needed| *needed > 0),
                 rule: selection,
                 mac_scope: if rule.mac_only_encrypted { Scope::OnlyEncrypted } else { Scope::Everything },
@@ -85,12 +85,12 @@ impl Rules {
     fn recipient_faults(
         &self,
         rule: &CreationRule,
-        groups: &[Vec<Recipient>],
+        groups: &[Vec<KeyId>],
         secret: BootstrapSecret,
         named: &Named,
     ) -> Vec<String> {
         let place = format!("rule {} of {}", rule.number, self.path.display());
-        let has = |recipient: &Recipient| groups.iter().flatten().any(|one| one == recipient);
+        let has = |recipient: &Recipient| groups.iter().flatten().any(|key| *key == KeyId::age(recipient));
         let mut faults = Vec::new();
         if groups.is_empty() {
             faults.push(format!("{place} names nobody who may open the file: give it age: with the cluster's and the operator's recipient"));
@@ -103,7 +103,8 @@ impl Rules {
         }
         let missing = named.others.iter().filter(|recipient| !has(recipient));
         faults.extend(missing.map(|recipient| format!("{place} does not name {recipient}: add it there; nothing here changes rules")));
-        if groups.iter().flatten().all(|recipient| named.cluster.contains(recipient)) {
+        let cluster: Vec<KeyId> = named.cluster.iter().map(KeyId::age).collect();
+        if groups.iter().flatten().all(|key| cluster.contains(key)) {
             faults.push(format!("{place} names the cluster alone: with the cluster these files would be lost; add the operator's recipient"));
         }
         faults

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::{Finding, Level};
-use crate::custody::Recipient;
 use crate::sops::config::{self, Config, ConfigError, CreationRule, absolute};
 use crate::sops::file::SopsFile;
 use crate::sops::mac::Scope;
@@ -33,7 +32,7 @@ impl Configs {
     }
 
     /// Who may open a file, by its rule, group by group; `None` where there is no rule.
-    pub(crate) fn groups_of(&mut self, file: &Path) -> Option<Vec<Vec<Recipient>>> {
+    pub(crate) fn groups_of(&mut self, file: &Path) -> Option<Vec<Vec<KeyId>>> {
         let current = self.current.clone();
         let config = self.of(file)?.as_ref().ok()?;
         let rule = config.rule_for(file, &current).ok()??;
@@ -84,7 +83,7 @@ fn recipients(shown: &str, file: &SopsFile, config: &Config, rule: &CreationRule
         let seen = format!("rule {} of {} cannot be followed", rule.number, config.path.display());
         return vec![Finding::new(shown, Level::Drift, "config", seen, "mend the configuration")];
     };
-    let wanted: Vec<Vec<KeyId>> = groups.iter().map(|group| group.iter().map(KeyId::age).collect()).collect();
+    let wanted = groups;
     let has = file.metadata().key_ids();
     let all_wanted: Vec<&KeyId> = wanted.iter().flatten().collect();
     let all_has: Vec<&KeyId> = has.iter().flatten().collect();
