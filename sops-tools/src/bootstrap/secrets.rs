@@ -121,7 +121,7 @@ impl SecretsPlan {
         faults.end()?;
         match rules {
             Some(rules) => Ok(Self { items, folder: order.folder.clone(), rules, named, keys: folder }),
-            None => Err(Failure::new(ExitStatus::Unexpected, "bootstrap-refused", "there is no configuration to follow")),
+            None => Err(Failure::new(ExitStatus::Refused, "bootstrap-refused", "there is no configuration to follow")),
         }
     }
 
