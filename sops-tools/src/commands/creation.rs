@@ -3,9 +3,8 @@
 use std::path::Path;
 
 use super::site::{Site, config_failure};
-use crate::custody::Recipient;
 use crate::report::{Failure, SopsExit};
-use crate::sops::config::{Config, CreationRule, Selection};
+use crate::sops::config::{Config, CreationRule, Selection, age_key};
 use crate::sops::mac::Scope;
 use crate::sops::metadata::KeyId;
 use crate::sops::rules::Rule;
@@ -57,7 +56,7 @@ pub(crate) fn creation(site: &Site<'_>, wishes: &Wishes, name: &Path) -> Result<
     };
     let rule = selection(wishes, chosen)?;
     let named = named_recipients(site, &wishes.age)?;
-    let groups = if named.is_empty() { from_rule(chosen)? } else { vec![key_ids(&named)] };
+    let groups = if named.is_empty() { from_rule(chosen)? } else { vec![named] };
     let of_rule = chosen.map(|(_, rule)| rule);
     Ok(Creation {
         groups,
@@ -72,7 +71,7 @@ pub(crate) fn creation(site: &Site<'_>, wishes: &Wishes, name: &Path) -> Result<
 }
 
 /// Recipients of flags, or else of `SOPS_AGE_RECIPIENTS`; empty where neither names any.
-pub(crate) fn named_recipients(site: &Site<'_>, flags: &[String]) -> Result<Vec<Recipient>, Failure> {
+pub(crate) fn named_recipients(site: &Site<'_>, flags: &[String]) -> Result<Vec<KeyId>, Failure> {
     if let Some(name) = OTHER_KEYS.into_iter().find(|name| site.variable(name).is_some()) {
         let problem = format!("{name} is set and asks for keys that cannot be served, only age recipients");
         return Err(Failure::sops(SopsExit::Generic, "key-kind", problem)
@@ -88,12 +87,12 @@ pub(crate) fn named_recipients(site: &Site<'_>, flags: &[String]) -> Result<Vec<
 }
 
 /// Recipients with commas between them; `from` names them in the error.
-pub(crate) fn parse(texts: &[String], from: &str) -> Result<Vec<Recipient>, Failure> {
+pub(crate) fn parse(texts: &[String], from: &str) -> Result<Vec<KeyId>, Failure> {
     let words = texts.iter().flat_map(|text| text.split([',', '\n'])).map(str::trim).filter(|word| !word.is_empty());
-    let mut recipients: Vec<Recipient> = Vec::new();
+    let mut recipients: Vec<KeyId> = Vec::new();
     let mut faults = Vec::new();
     for (index, word) in words.enumerate() {
-        match word.parse() {
+        match age_key(word) {
             Ok(recipient) if recipients.contains(&recipient) => {}
             Ok(recipient) => recipients.push(recipient),
             Err(error) => faults.push(format!("recipient {}: {error}", index + 1)),
@@ -105,10 +104,6 @@ pub(crate) fn parse(texts: &[String], from: &str) -> Result<Vec<Recipient>, Fail
     let failure =
         Failure::sops(SopsExit::Generic, "recipient", format!("{from} names recipients that cannot be served"));
     Err(faults.into_iter().fold(failure, Failure::cause))
-}
-
-pub(crate) fn key_ids(recipients: &[Recipient]) -> Vec<KeyId> {
-    recipients.iter().map(KeyId::age).collect()
 }
 
 fn from_rule(chosen: Option<(&Config, &CreationRule)>) -> Result<Vec<Vec<KeyId>>, Failure> {
@@ -125,7 +120,7 @@ fn from_rule(chosen: Option<(&Config, &CreationRule)>) -> Result<Vec<Vec<KeyId>>
             Failure::sops(SopsExit::Generic, "no-recipients", problem).hint("give the rule recipients: age: age1…")
         );
     }
-    Ok(groups.iter().map(|group| key_ids(group)).collect())
+    Ok(groups.to_vec())
 }
 
 /// The one selection of flag and rule; a flag of the same field wins, another field is a conflict, as in sops.

@@ -21,13 +21,13 @@ pub(crate) const SEALED_MODE: u32 = 0o666;
 pub(crate) type Told = Option<Value>;
 
 /// A file was written.
-pub(crate) fn written(path: &Path) -> Told {
-    Some(json!({"file": path, "result": "written"}))
+pub(crate) fn written(path: &Path) -> Value {
+    json!({"file": path, "result": "written"})
 }
 
 /// A file says already what it should.
-pub(crate) fn unchanged(path: &str) -> Told {
-    Some(json!({"file": path, "result": "unchanged"}))
+pub(crate) fn unchanged(path: &str) -> Value {
+    json!({"file": path, "result": "unchanged"})
 }
 
 /// Where a result goes.
@@ -49,9 +49,9 @@ impl Destination {
     pub(crate) fn write(&self, before: &[u8], result: &[u8]) -> Result<Told, Failure> {
         match self {
             Self::Stdout => to_stdout(result).map(|()| None),
-            Self::File(path, mode) => to_file(path, result, *mode).map(|()| written(path)),
+            Self::File(path, mode) => to_file(path, result, *mode).map(|()| Some(written(path))),
             Self::InPlace(path) => files::replace_unchanged(path, before, result)
-                .map(|()| written(path))
+                .map(|()| Some(written(path)))
                 .map_err(|error| not_written(&error)),
         }
     }

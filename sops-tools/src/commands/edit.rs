@@ -48,7 +48,7 @@ pub(crate) fn run(opening: Opening, wishes: &Wishes, allow_disk: bool, site: &Si
     let session = Session { path: &path, editor: &editor, allow_disk, site };
     let sealed = session.edit(&plain, &|edited| opened.file.reseal(edited, site.clock.now(), site.entropy))?;
     let result = files::replace_unchanged(&path, &opened.input.bytes, &sealed);
-    result.map(|()| written(&path)).map_err(|error| kept_elsewhere(not_written(&error), &path, &sealed, site))
+    result.map(|()| Some(written(&path))).map_err(|error| kept_elsewhere(not_written(&error), &path, &sealed, site))
 }
 
 fn edit_new(
@@ -65,7 +65,7 @@ fn edit_new(
     let session = Session { path, editor, allow_disk, site };
     let sealed = session.edit(example::of(format), &|edited| seal(format, edited, &recipe, site))?;
     files::create_new(path, &sealed, NEW_MODE)
-        .map(|()| written(path))
+        .map(|()| Some(written(path)))
         .map_err(|error| kept_elsewhere(not_written(&error), path, &sealed, site))
 }
 

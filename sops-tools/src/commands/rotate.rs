@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::creation::{key_ids, parse};
+use super::creation::parse;
 use super::destination::{Destination, Told};
 use super::failure::file_failure;
 use super::left::values_to_change;
@@ -52,7 +52,7 @@ pub(crate) fn run(
     let shown = read.input.place.shown();
     let of_file = read.file.metadata().key_ids();
     let (groups, threshold) = expected(change, &of_file, &name, site)?;
-    let wanted = changed(groups, &key_ids(&add), &remove);
+    let wanted = changed(groups, &add, &remove);
     let foreign = unexpected(&of_file, &wanted, &remove);
     if !foreign.is_empty() {
         return Err(foreign_recipient(&shown, &foreign));
@@ -62,7 +62,7 @@ pub(crate) fn run(
         groups: wanted,
     };
     let opened = read.open(site)?;
-    let recovery = key_ids(&parse(&change.recovery, "--recovery")?);
+    let recovery = parse(&change.recovery, "--recovery")?;
     let guard = Guard { keyring: &opened.keyring, recovery: &recovery };
     let sealed = opened
         .file
@@ -92,17 +92,14 @@ fn expected(
 ) -> Result<(Vec<Vec<KeyId>>, Option<usize>), Failure> {
     let named = parse(&change.instead, "--age")?;
     if !named.is_empty() {
-        return Ok((vec![key_ids(&named)], None));
+        return Ok((vec![named], None));
     }
     if let Some(config) = site.load_config()?
         && let Some(rule) = site.rule(&config, name)?
     {
         let groups = config.groups_of(rule).map_err(config_failure)?;
         if !groups.is_empty() {
-            return Ok((
-                groups.iter().map(|group| key_ids(group)).collect(),
-                rule.threshold.filter(|needed| *needed > 0),
-            ));
+            return Ok((groups.to_vec(), rule.threshold.filter(|needed| *needed > 0)));
         }
     }
     let in_file: Vec<String> = of_file.iter().flatten().map(ToString::to_string).collect();

@@ -65,7 +65,7 @@ pub(crate) fn set(opening: Opening, target: &Target, given: Given, site: &Site<'
     let change = opened.file.set(&target.at, &value, site.clock.now(), site.entropy);
     match change.map_err(|error| file_failure(&shown, error))? {
         // Whether or not that was asked for: no byte would say more.
-        Change::Unchanged => Ok(unchanged(&shown)),
+        Change::Unchanged => Ok(Some(unchanged(&shown))),
         Change::Written(sealed) => opened.replace(&sealed),
     }
 }
@@ -79,7 +79,9 @@ pub(crate) fn unset(opening: Opening, target: &Target, site: &Site<'_>) -> Resul
     let shown = opened.input.place.shown();
     match opened.file.unset(&target.at, site.clock.now(), site.entropy) {
         Ok(sealed) => opened.replace(&sealed),
-        Err(FileError::Path(PathFault::Absent(_) | PathFault::Beyond(_))) if target.idempotent => Ok(unchanged(&shown)),
+        Err(FileError::Path(PathFault::Absent(_) | PathFault::Beyond(_))) if target.idempotent => {
+            Ok(Some(unchanged(&shown)))
+        }
         // To remove what is behind the end of a list is to remove what is not there.
         Err(FileError::Path(PathFault::Beyond(place))) => Err(file_failure(&shown, PathFault::Absent(place).into())),
         Err(error) => Err(file_failure(&shown, error)),

@@ -5,7 +5,7 @@ use std::io::BufRead as _;
 
 use serde_json::json;
 
-use super::creation::{key_ids, parse};
+use super::creation::parse;
 use super::failure::file_failure;
 use super::input::Place;
 use super::left::{told, values_to_change};
@@ -58,7 +58,7 @@ pub(crate) fn run(opening: Opening, flags: &Flags, site: &Site<'_>) -> Result<()
         return tell(flags.form, &shown, &Difference::between(&before, &before), "declined", &[]);
     }
     let opened = read.open(site)?;
-    let recovery = key_ids(&parse(&flags.recovery, "--recovery")?);
+    let recovery = parse(&flags.recovery, "--recovery")?;
     let guard = Guard { keyring: &opened.keyring, recovery: &recovery };
     let update = opened.file.updatekeys(&keys, &guard, site.clock.now(), site.entropy);
     let (sealed, word, values) = match update.map_err(|error| file_failure(&shown, error))? {
@@ -85,7 +85,7 @@ fn wanted(read: &Read, path: &std::path::Path, threshold: Option<usize>, site: &
     if groups.is_empty() {
         return Err(none());
     }
-    let groups: Vec<_> = groups.iter().map(|group| key_ids(group)).collect();
+    let groups: Vec<_> = groups.to_vec();
     let threshold = threshold.or(read.file.metadata().threshold).filter(|needed| *needed > 0);
     // As sops does it: what the file says, as far as there are groups.
     Ok(Keys { threshold: threshold.map(|needed| needed.min(groups.len())), groups })

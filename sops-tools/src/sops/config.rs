@@ -8,6 +8,7 @@ use std::path::{Component, Path, PathBuf};
 
 use regex::bytes::Regex;
 
+use super::metadata::KeyId;
 use super::rules::RuleField;
 use crate::custody::Recipient;
 use crate::files::{FileErrorKind, read_limited};
@@ -44,7 +45,7 @@ pub struct CreationRule {
     /// Which files it is for; all of them where it is `None`.
     pub path_regex: Option<Regex>,
     /// Who may open a file: the groups of `key_groups`, or the one group of the rule's own fields. Each recipient once in a group.
-    pub groups: Vec<Vec<Recipient>>,
+    pub groups: Vec<Vec<KeyId>>,
     /// How many groups are needed; `None` or 0 for all.
     pub threshold: Option<usize>,
     /// What is encrypted; `None` for the default of sops, everything but keys that end with `_unencrypted`.
@@ -202,7 +203,7 @@ impl Config {
     ///
     /// # Errors
     /// One of its keys cannot be served; then with every fault of every rule. None is ever left out.
-    pub fn groups_of<'a>(&self, rule: &'a CreationRule) -> Result<&'a [Vec<Recipient>], ConfigError> {
+    pub fn groups_of<'a>(&self, rule: &'a CreationRule) -> Result<&'a [Vec<KeyId>], ConfigError> {
         if rule.key_faults.is_empty() { Ok(&rule.groups) } else { Err(self.faulty()) }
     }
 
@@ -214,6 +215,19 @@ impl Config {
     fn faulty(&self) -> ConfigError {
         ConfigError::Faulty { path: self.path.clone(), faults: self.faults().cloned().collect() }
     }
+}
+
+/// The key of a recipient that files can be sealed to: one of age's own, and with the feature `ssh` also an SSH key.
+///
+/// # Errors
+/// Why it cannot be served, without any of its text.
+pub fn age_key(text: &str) -> Result<KeyId, String> {
+    #[cfg(feature = "ssh")]
+    if super::ssh::SshRecipient::is_one(text) {
+        let recipient: Result<super::ssh::SshRecipient, _> = text.parse();
+        return recipient.map(KeyId::age).map_err(|error| error.to_string());
+    }
+    text.parse::<Recipient>().map(KeyId::age).map_err(|error| error.to_string())
 }
 
 /// `path` from the root, without `.` and `..`, by its text alone.

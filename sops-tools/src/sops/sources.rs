@@ -2,7 +2,7 @@
 //!
 //! All sources are merged. One that cannot be used stands in the way of nothing as long as another gives an identity; each that
 //! gave none is remembered with its reason, because that list is what helps when a file does not open. X25519 identities are
-//! served; SSH keys, post-quantum and plugin identities are named as what they are.
+//! served, and with the feature `ssh` SSH keys; post-quantum and plugin identities are named as what they are.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -82,6 +82,9 @@ impl fmt::Display for Asked {
 pub struct Gathered {
     /// The identities, merged; `None` where no source gave any.
     pub identities: Option<Identities>,
+    /// The SSH keys.
+    #[cfg(feature = "ssh")]
+    pub ssh: super::ssh::SshIdentities,
     /// Every source, also those that gave nothing, in the order of looking.
     pub asked: Vec<Asked>,
 }
@@ -106,14 +109,35 @@ pub fn gather(flags: &[PathBuf], lookup: Lookup<'_>) -> Result<Gathered, Unusabl
         if let Some(path) = keys_file(lookup) {
             gathering.file(Source::Usual(path.clone()), &path);
         }
-        let Gathering { found, asked } = gathering;
-        Ok(Gathered { identities: Identities::merged(found), asked })
+        Ok(Gathered {
+            identities: Identities::merged(gathering.found),
+            #[cfg(feature = "ssh")]
+            ssh: gathering.ssh,
+            asked: gathering.asked,
+        })
     })
+}
+
+impl Gathered {
+    #[cfg(feature = "ssh")]
+    fn open_with_ssh(&self, sealed: &[u8]) -> Result<Plaintext, OpenError> {
+        if self.ssh.is_empty() { Err(OpenError::NoMatchingIdentity) } else { self.ssh.open_age(sealed) }
+    }
+
+    #[cfg(not(feature = "ssh"))]
+    #[expect(clippy::unused_self, reason = "with the feature ssh there are keys to try")]
+    fn open_with_ssh(&self, _: &[u8]) -> Result<Plaintext, OpenError> {
+        Err(OpenError::NoMatchingIdentity)
+    }
 }
 
 impl Keyring for Gathered {
     fn open_age(&self, sealed: &[u8]) -> Result<Plaintext, OpenError> {
-        self.identities.as_ref().map_or(Err(OpenError::NoMatchingIdentity), |identities| open(sealed, identities))
+        let opened = self.identities.as_ref().map(|identities| open(sealed, identities));
+        match opened {
+            None | Some(Err(OpenError::NoMatchingIdentity)) => self.open_with_ssh(sealed),
+            Some(other) => other,
+        }
     }
 
     fn tried(&self) -> Vec<String> {
@@ -124,6 +148,8 @@ impl Keyring for Gathered {
 #[derive(Default)]
 struct Gathering {
     found: Vec<Identities>,
+    #[cfg(feature = "ssh")]
+    ssh: super::ssh::SshIdentities,
     asked: Vec<Asked>,
 }
 
@@ -146,22 +172,62 @@ impl Gathering {
         }
     }
 
-    /// SSH keys: sops opens files with them, this program says that they are there.
+    /// The places of SSH keys; the two of the home are looked at even where a variable names another.
     fn ssh(&mut self, lookup: Lookup<'_>) {
-        let unusable = || vec![IdentityProblem::Ssh.to_string()];
         if let Some(path) = set(lookup, SSH_KEY_FILE) {
-            self.note(Source::VariableFile(SSH_KEY_FILE, path.into()), None, unusable());
+            let path = PathBuf::from(path);
+            self.ssh_file(Source::VariableFile(SSH_KEY_FILE, path.clone()), &path);
         }
-        if set(lookup, SSH_KEY_CMD).is_some() {
-            self.note(Source::Variable(SSH_KEY_CMD), None, unusable());
-        }
-        let Some(home) = set(lookup, "HOME") else { return };
-        for name in ["id_ed25519", "id_rsa"] {
-            let path = Path::new(&home).join(".ssh").join(name);
-            if path.exists() {
-                self.note(Source::Usual(path), None, unusable());
+        if let Some(home) = set(lookup, "HOME") {
+            for name in ["id_ed25519", "id_rsa"] {
+                let path = Path::new(&home).join(".ssh").join(name);
+                if path.exists() {
+                    self.ssh_file(Source::Usual(path.clone()), &path);
+                }
             }
         }
+        if let Some(line) = set(lookup, SSH_KEY_CMD) {
+            self.ssh_command(&line);
+        }
+    }
+
+    #[cfg(feature = "ssh")]
+    fn ssh_file(&mut self, source: Source, path: &Path) {
+        match crate::files::read_secret(path, IDENTITY_FILE_LIMIT) {
+            Ok(text) => self.ssh_key(source, &text),
+            Err(error) => self.note(source, None, vec![error.to_string()]),
+        }
+    }
+
+    #[cfg(feature = "ssh")]
+    fn ssh_command(&mut self, line: &std::ffi::OsStr) {
+        let source = Source::Variable(SSH_KEY_CMD);
+        match command::output(line, IDENTITY_FILE_LIMIT, COMMAND_LIMIT) {
+            Ok(text) => self.ssh_key(source, &text),
+            Err(error) => self.note(source, None, vec![error.to_string()]),
+        }
+    }
+
+    #[cfg(feature = "ssh")]
+    fn ssh_key(&mut self, source: Source, text: &[u8]) {
+        match super::ssh::SshIdentities::parse(text) {
+            Ok(identities) => {
+                self.asked.push(Asked { source, identities: identities.len(), faults: Vec::new() });
+                self.ssh.append(identities);
+            }
+            Err(error) => self.note(source, None, vec![error.to_string()]),
+        }
+    }
+
+    /// sops opens files with SSH keys; a program without the feature says that they are there.
+    #[cfg(not(feature = "ssh"))]
+    fn ssh_file(&mut self, source: Source, _: &Path) {
+        self.note(source, None, vec![IdentityProblem::Ssh.to_string()]);
+    }
+
+    #[cfg(not(feature = "ssh"))]
+    fn ssh_command(&mut self, _: &std::ffi::OsStr) {
+        self.note(Source::Variable(SSH_KEY_CMD), None, vec![IdentityProblem::Ssh.to_string()]);
     }
 
     fn variables(&mut self, lookup: Lookup<'_>) {

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
-use super::{Config, CreationRule, Fault, Indents, Selection};
-use crate::custody::Recipient;
+use super::{Config, CreationRule, Fault, Indents, Selection, age_key};
 use crate::sops::go_regex;
+use crate::sops::metadata::KeyId;
 use crate::sops::rules::{Rule, RuleError, RuleField};
 
 /// Deepest nesting of `merge` in a group.
@@ -215,7 +215,7 @@ impl Reader {
         all.into_iter().next()
     }
 
-    fn groups(&mut self, key: &str, map: &Map<String, Value>, faults: &mut Vec<Fault>) -> Vec<Vec<Recipient>> {
+    fn groups(&mut self, key: &str, map: &Map<String, Value>, faults: &mut Vec<Fault>) -> Vec<Vec<KeyId>> {
         let groups = self.list(&format!("{key}.key_groups"), map.get("key_groups"));
         if groups.is_empty() {
             let mut group = Vec::new();
@@ -236,7 +236,7 @@ impl Reader {
     }
 
     /// One group, and first those that are merged into it.
-    fn group(&mut self, key: &str, value: &Value, depth: usize, group: &mut Vec<Recipient>, faults: &mut Vec<Fault>) {
+    fn group(&mut self, key: &str, value: &Value, depth: usize, group: &mut Vec<KeyId>, faults: &mut Vec<Fault>) {
         let Value::Object(map) = value else {
             self.faults.push(fault(key, "it is not a map"));
             return;
@@ -260,14 +260,14 @@ impl Reader {
         key: &str,
         map: &Map<String, Value>,
         others: &[(&str, &str)],
-        group: &mut Vec<Recipient>,
+        group: &mut Vec<KeyId>,
         faults: &mut Vec<Fault>,
     ) {
         for text in self.texts(&format!("{key}.age"), map.get("age")) {
-            match text.parse::<Recipient>() {
+            match age_key(&text) {
                 Ok(recipient) if group.contains(&recipient) => {}
                 Ok(recipient) => group.push(recipient),
-                Err(error) => faults.push(fault(format!("{key}.age"), error.to_string())),
+                Err(wrong) => faults.push(fault(format!("{key}.age"), wrong)),
             }
         }
         for (name, what) in others {

@@ -20,8 +20,8 @@ fn faults(error: ConfigError) -> Vec<String> {
     }
 }
 
-fn texts(group: &[Recipient]) -> Vec<&str> {
-    group.iter().map(Recipient::as_str).collect()
+fn texts(group: &[KeyId]) -> Vec<&str> {
+    group.iter().map(|key| key.name.as_str()).collect()
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn a_faulty_rule_for_other_files_does_not_stand_in_the_way_but_one_that_cannot_b
 #[test]
 fn recipients_that_cannot_be_served_are_refused_by_kind_and_never_dropped() {
     for (recipient, word) in
-        [("age1pq1qqqqqqqq", "post-quantum"), ("age1yubikey1qqqqqqqq", "yubikey"), ("ssh-ed25519 AAAA", "SSH")]
+        [("age1pq1qqqqqqqq", "post-quantum"), ("age1yubikey1qqqqqqqq", "yubikey"), ("ssh-ed25519 AAAA", "SSH key")]
     {
         let read = config(&format!("creation_rules: [{{age: '{A},{recipient}'}}]")).unwrap();
         let error = read.groups_of(rule(&read, "x")).unwrap_err();

@@ -78,6 +78,7 @@ fn a_broken_source_stands_in_no_other_ones_way_and_is_told() {
     assert!(!told.join("\n").contains("BROKEN"));
 }
 
+#[cfg(not(feature = "ssh"))]
 #[test]
 fn without_any_identity_every_place_that_was_looked_at_is_named() {
     let dir = tempfile::tempdir().unwrap();
@@ -100,8 +101,8 @@ fn without_any_identity_every_place_that_was_looked_at_is_named() {
         told(&gathered),
         [
             format!("SOPS_AGE_SSH_PRIVATE_KEY_FILE (/ssh): {ssh}"),
-            format!("SOPS_AGE_SSH_PRIVATE_KEY_CMD: {ssh}"),
             format!("{home}/.ssh/id_ed25519: {ssh}"),
+            format!("SOPS_AGE_SSH_PRIVATE_KEY_CMD: {ssh}"),
             "SOPS_AGE_KEY: not set".into(),
             "SOPS_AGE_KEY_FILE: not set".into(),
             "SOPS_AGE_KEY_CMD: not set".into(),
