@@ -7,7 +7,7 @@ use clap::Args;
 use super::flags::{FormatName, Formats, Keys, OtherChanges};
 use super::{conflict, destination, no_file, not_served};
 use crate::cli::To;
-use crate::commands::creation::{key_ids, named_recipients, parse};
+use crate::commands::creation::parse;
 use crate::commands::destination::{SEALED_MODE, Told};
 use crate::commands::input::Place;
 use crate::commands::open::Opening;
@@ -149,7 +149,7 @@ impl UpdateKeys {
             }
             let wishes = Wishes {
                 remove: parse_removed(&self.rm_age),
-                recovery: key_ids(&parse(&self.recovery, "--recovery")?),
+                recovery: parse(&self.recovery, "--recovery")?,
                 accept_mac_mismatch: self.whole.accept_mac_mismatch.clone(),
                 ..Wishes::default()
             };
@@ -202,10 +202,10 @@ impl Rotate {
             return Err(conflict("--filename-override, --input-type and --output-type are for one file"));
         }
         let wishes = Wishes {
-            instead: key_ids(&named_recipients(site, &self.age)?),
-            add: key_ids(&parse(&self.add_age, "--add-age")?),
+            instead: parse(&self.age, "--age")?,
+            add: parse(&self.add_age, "--add-age")?,
             remove: parse_removed(&self.rm_age),
-            recovery: key_ids(&parse(&self.recovery, "--recovery")?),
+            recovery: parse(&self.recovery, "--recovery")?,
             accept_mac_mismatch: self.whole.accept_mac_mismatch.clone(),
         };
         let wish = self.whole.wish(Verb::Rotate, self.paths, wishes, self.keys.identity, true);
