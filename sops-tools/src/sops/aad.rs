@@ -57,8 +57,7 @@ pub fn candidates(own: &[u8], previous: &[u8], next_key: Option<&str>) -> Vec<Ve
         }
     };
     if let Some(key) = next_key {
-        let above = if own == b":" { b"".as_slice() } else { own };
-        add([above, key.as_bytes(), b":"].concat());
+        add(below(own, key));
     }
     let (mut around, mut before) = (Some(own), Some(previous).filter(|path| !path.is_empty()));
     while around.is_some() || before.is_some() {
@@ -69,6 +68,12 @@ pub fn candidates(own: &[u8], previous: &[u8], next_key: Option<&str>) -> Vec<Ve
         before = before.and_then(parent);
     }
     all
+}
+
+/// The path of a key in the map of that path.
+pub(super) fn below(map: &[u8], key: &str) -> Vec<u8> {
+    let map = if map == b":" { b"".as_slice() } else { map };
+    [map, key.as_bytes(), b":"].concat()
 }
 
 /// The path of the map around; of a path with one key the top's. `None` above the top.

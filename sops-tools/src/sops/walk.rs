@@ -1,6 +1,6 @@
 //! One way through a tree: every value and comment in document order, with its path and whether it falls under encryption.
 
-use super::aad::Path;
+use super::aad::{Path, below, candidates};
 use super::rules::{Comments, Rule};
 use super::tree::{Comment, Element, Item, Leaf, Node, Tree, Value};
 use super::value::spelling;
@@ -23,14 +23,53 @@ pub struct Place<'a, 'w> {
     pub document: usize,
     /// The path: of a value its own, of a comment that of the map or list it stands in.
     pub path: &'w Path,
-    /// Where the value before it stands: its path, empty before the first.
+    /// The path of the map or list that holds the value before it; empty before the first.
     pub previous: &'w [u8],
-    /// In a map, the key that follows a comment.
-    pub next_key: Option<&'a str>,
+    /// What a comment stands before.
+    pub next: Next<'a>,
     /// Whether it stands directly in a list.
     pub in_list: bool,
     /// Whether the rule wants it encrypted.
     pub is_encrypted: bool,
+}
+
+/// What stands behind a comment in its map or list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next<'a> {
+    /// Nothing more.
+    Nothing,
+    /// An element, or something far away.
+    Something,
+    /// A key.
+    Key(&'a str),
+    /// The key of a map or list in braces or brackets, whose line the comment ends.
+    Inside(&'a str),
+}
+
+impl Place<'_, '_> {
+    /// What a value or comment is sealed with at this place.
+    ///
+    /// A comment that ends a line of braces or brackets is a part of them for sops, and one that ends a map or list hangs at the
+    /// value before it, however deep that is. At the top the block comes behind it, so it stays there.
+    pub fn aad(&self) -> Vec<u8> {
+        let own = self.path.aad();
+        match (&self.found, self.next) {
+            (Found::Comment(_), Next::Inside(key)) => below(own, key),
+            (Found::Comment(_), Next::Nothing) if own != b":" && self.previous.starts_with(own) => {
+                self.previous.to_vec()
+            }
+            _ => own.to_vec(),
+        }
+    }
+
+    /// What a comment at this place may have been sealed with, likeliest first.
+    pub fn candidates(&self) -> Vec<Vec<u8>> {
+        let key = match self.next {
+            Next::Key(key) | Next::Inside(key) => Some(key),
+            Next::Nothing | Next::Something => None,
+        };
+        candidates(self.path.aad(), self.previous, key)
+    }
 }
 
 /// What is still to be visited of a map or list.
@@ -60,7 +99,7 @@ impl Frame<'_> {
 
 /// What comes next in a map or list.
 enum Step<'a> {
-    Comment(&'a Comment, Option<&'a str>),
+    Comment(&'a Comment, Next<'a>),
     Node(Option<&'a str>, &'a Node),
 }
 
@@ -115,8 +154,8 @@ impl Walker<'_> {
                         parent.comment_matches = false;
                     }
                 }
-                Some(Step::Comment(comment, next_key)) => {
-                    self.comment(frame, comment, next_key, in_list, visit)?;
+                Some(Step::Comment(comment, next)) => {
+                    self.comment(frame, comment, next, in_list, visit)?;
                 }
                 Some(Step::Node(key, node)) => {
                     if let Some(inner) = self.node(frame, key, node, in_list, visit)? {
@@ -132,7 +171,7 @@ impl Walker<'_> {
         &mut self,
         frame: &mut Frame<'a>,
         comment: &'a Comment,
-        next_key: Option<&'a str>,
+        next: Next<'a>,
         in_list: bool,
         visit: &mut impl FnMut(&Place<'a, '_>) -> Result<(), E>,
     ) -> Result<(), E> {
@@ -140,7 +179,7 @@ impl Walker<'_> {
         let comments = Comments { any_matches: frame.comments(), own_matches };
         let is_encrypted = self.rule.encrypts(frame.path_matches, comments);
         frame.comment_matches |= own_matches;
-        self.visit(Found::Comment(comment), next_key, in_list, is_encrypted, visit)
+        self.visit(Found::Comment(comment), next, in_list, is_encrypted, visit)
     }
 
     /// Visits a value; a map or list is opened instead.
@@ -163,10 +202,10 @@ impl Walker<'_> {
             Node::Leaf(leaf) => {
                 let comments = Comments { any_matches: frame.comments(), own_matches: false };
                 let is_encrypted = self.rule.encrypts(path_matches, comments);
-                self.visit(Found::Leaf(leaf), None, in_list, is_encrypted, visit)?;
+                self.visit(Found::Leaf(leaf), Next::Something, in_list, is_encrypted, visit)?;
+                self.path.cut(keys_before);
                 self.previous.clear();
                 self.previous.extend_from_slice(self.path.aad());
-                self.path.cut(keys_before);
                 frame.comment_matches = false;
                 return Ok(None);
             }
@@ -183,7 +222,7 @@ impl Walker<'_> {
     fn visit<'a, E>(
         &mut self,
         found: Found<'a>,
-        next_key: Option<&'a str>,
+        next: Next<'a>,
         in_list: bool,
         is_encrypted: bool,
         visit: &mut impl FnMut(&Place<'a, '_>) -> Result<(), E>,
@@ -191,7 +230,7 @@ impl Walker<'_> {
         let index = self.index;
         self.index += 1;
         let (path, previous) = (&self.path, self.previous.as_slice());
-        visit(&Place { found, index, document: self.document, path, previous, next_key, in_list, is_encrypted })
+        visit(&Place { found, index, document: self.document, path, previous, next, in_list, is_encrypted })
     }
 }
 
@@ -238,23 +277,41 @@ pub fn fill(tree: &mut Tree, mut next: impl FnMut() -> Option<Value>) {
 fn step<'a>(level: &mut Level<'a>) -> Option<Step<'a>> {
     Some(match level {
         Level::Map(items) => match items.next()? {
-            Item::Comment(comment) => Step::Comment(comment, next_key(items.as_slice())),
+            Item::Comment(comment) => Step::Comment(comment, next_key(comment, items.as_slice())),
             Item::Entry(entry) => Step::Node(Some(&entry.key), &entry.node),
         },
         Level::List(elements) => match elements.next()? {
-            Element::Comment(comment) => Step::Comment(comment, None),
+            Element::Comment(comment) => Step::Comment(comment, next_element(elements.as_slice())),
             Element::Node(node) => Step::Node(None, node),
         },
     })
 }
 
-/// The key of the first entry, where it is not too far away: a file of comments alone must not cost quadratic time.
-fn next_key(items: &[Item]) -> Option<&str> {
-    const REACH: usize = 64;
-    items.iter().take(REACH).find_map(|item| match item {
-        Item::Entry(entry) => Some(entry.key.as_str()),
+/// How far to look: a file of comments alone must not cost quadratic time.
+const REACH: usize = 64;
+
+fn next_key<'a>(comment: &Comment, items: &'a [Item]) -> Next<'a> {
+    let next = items.iter().take(REACH).find_map(|item| match item {
+        Item::Entry(entry) => Some(entry),
         Item::Comment(_) => None,
-    })
+    });
+    match next {
+        Some(entry) => {
+            let ends_it = entry.at.start < comment.at.start && entry.at.end <= comment.at.start;
+            match entry.node {
+                Node::Map(_) | Node::List(_) if ends_it => Next::Inside(&entry.key),
+                _ => Next::Key(&entry.key),
+            }
+        }
+        None if items.len() > REACH => Next::Something,
+        None => Next::Nothing,
+    }
+}
+
+fn next_element<'a>(elements: &[Element]) -> Next<'a> {
+    let mut near = elements.iter().take(REACH);
+    let is_followed = near.any(|element| matches!(element, Element::Node(_))) || elements.len() > REACH;
+    if is_followed { Next::Something } else { Next::Nothing }
 }
 
 #[cfg(test)]

@@ -7,7 +7,6 @@ use sha2::{Digest as _, Sha256};
 use super::error::{FileError, line_of};
 use super::reveal::Spots;
 use crate::clock::Entropy;
-use crate::sops::aad::candidates;
 use crate::sops::cipher::{Cipher, Iv};
 use crate::sops::formats::New;
 use crate::sops::mac::{Hasher, Mac, Scope};
@@ -97,17 +96,15 @@ impl Sealing<'_> {
 
     /// The sealed text; `None` for what is never encrypted.
     pub(super) fn seal(&self, value: &Value, place: &Place<'_, '_>) -> Option<String> {
-        let own = place.path.aad();
+        let own = place.aad();
         let known = match &place.found {
             _ if self.reuse.is_empty() => None,
-            Found::Leaf(_) => self.reuse.find(value, own),
+            Found::Leaf(_) => self.reuse.find(value, &own),
             // sops may have sealed it as part of a neighbour.
-            Found::Comment(_) => {
-                candidates(own, place.previous, place.next_key).iter().find_map(|aad| self.reuse.find(value, aad))
-            }
+            Found::Comment(_) => place.candidates().iter().find_map(|aad| self.reuse.find(value, aad)),
         };
         known.cloned().or_else(|| {
-            let sealed = self.cipher.seal(value, own, Iv::generate(self.entropy))?;
+            let sealed = self.cipher.seal(value, &own, Iv::generate(self.entropy))?;
             Some(sealed.to_text())
         })
     }

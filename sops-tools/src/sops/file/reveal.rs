@@ -1,7 +1,6 @@
 //! Decrypting every value of a tree, in one walk that also makes the MAC.
 
 use super::error::{FileError, line_of};
-use crate::sops::aad::candidates;
 use crate::sops::cipher::{Cipher, Fault, PREFIX, Sealed};
 use crate::sops::mac::{Hasher, Mac, Scope};
 use crate::sops::rules::Rule;
@@ -101,7 +100,7 @@ fn open_comment(comment: &Comment, place: &Place<'_, '_>, cipher: &Cipher) -> Op
     }
     let sealed =
         Sealed::parse(&comment.text).ok().filter(|sealed| matches!(sealed.kind(), Kind::Comment | Kind::Str))?;
-    candidates(place.path.aad(), place.previous, place.next_key).into_iter().find_map(|aad| {
+    place.candidates().into_iter().find_map(|aad| {
         let value = cipher.open(&sealed, &aad).ok()?;
         Some((value, Spot { sealed: sealed.clone(), aad }))
     })
