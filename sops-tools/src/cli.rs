@@ -114,6 +114,7 @@ fn with_site(common: &Common, work: impl FnOnce(&Site<'_>) -> Result<(), Failure
     let current = std::env::current_dir().map_err(|error| {
         Failure::sops(SopsExit::UnreadableInput, "input-unreadable", "the current folder cannot be told").cause(error)
     })?;
+    common.warn_of_idle_flags();
     let lookup = |name: &str| std::env::var_os(name);
     let site = Site { lookup: &lookup, current, config: common.config.clone(), clock: &System, entropy: &System };
     wiping_stack(|| work(&site))

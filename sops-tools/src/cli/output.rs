@@ -32,6 +32,24 @@ pub struct Common {
     /// Accepted for scripts written for sops; this program never asks the network for its version
     #[arg(long, global = true, hide = true)]
     pub disable_version_check: bool,
+    /// Accepted for scripts written for sops; files keep the indentation they have
+    #[arg(long, global = true, hide = true, value_name = "NUMBER")]
+    pub indent: Option<usize>,
+    /// Accepted for scripts written for sops; who can open a file stands in it in clear
+    #[arg(long, short = 's', global = true, hide = true)]
+    pub show_master_keys: bool,
+}
+
+impl Common {
+    /// Says which of the accepted flags do nothing.
+    pub(super) fn warn_of_idle_flags(&self) {
+        if self.indent.is_some() {
+            tracing::warn!("--indent has no effect: files keep the indentation they have");
+        }
+        if self.show_master_keys {
+            tracing::warn!("--show-master-keys has no effect: who can open a file stands in its sops block in clear");
+        }
+    }
 }
 
 /// What `--output` asks for.

@@ -258,13 +258,9 @@ fn look_at(at: &FileAt) -> Looked {
 }
 
 fn unreadable(place: &str, text: String) -> Obstacle {
-    Obstacle {
-        class: "unreadable",
-        status: ExitStatus::Unavailable,
-        file: place.to_owned(),
-        text,
-        hint: "a file that is missed stays on the old key: give yourself the right to read it, or leave its folder out",
-    }
+    let hint =
+        "a file that is missed stays on the old key: give yourself the right to read it, or leave its folder out";
+    Obstacle::new(ExitStatus::Unavailable, "unreadable", place, text, hint)
 }
 
 /// Every obstacle is a cause; the first gives class, status and hint.
@@ -277,7 +273,8 @@ fn obstacle_failure(obstacles: &[Obstacle]) -> Failure {
         1 => "nothing was changed: one file stands in the way".to_owned(),
         more => format!("nothing was changed: {more} files stand in the way"),
     };
-    let failure = Failure::new(first.status, first.class, problem);
+    let (status, class) = (first.status, first.class);
+    let failure = Failure::new(status, class, problem);
     let failure = obstacles.iter().fold(failure, Failure::cause);
     let mut hints: Vec<&str> = Vec::new();
     for obstacle in obstacles {

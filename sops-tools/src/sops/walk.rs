@@ -23,37 +23,52 @@ pub struct Place<'a, 'w> {
     pub document: usize,
     /// The path: of a value its own, of a comment that of the map or list it stands in.
     pub path: &'w Path,
-    /// Where the value before it stands: its path, empty before the first.
+    /// The path of the map or list that holds the value before it; empty before the first.
     pub previous: &'w [u8],
-    /// In a map, the key that a comment stands before.
-    pub next: Option<NextKey<'a>>,
+    /// What a comment stands before.
+    pub next: Next<'a>,
     /// Whether it stands directly in a list.
     pub in_list: bool,
     /// Whether the rule wants it encrypted.
     pub is_encrypted: bool,
 }
 
-/// The key that a comment of a map stands before.
+/// What stands behind a comment in its map or list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NextKey<'a> {
-    /// The key.
-    pub key: &'a str,
-    /// Whether the comment ends the line of a map or list in braces or brackets: sops takes it for a part of that.
-    pub is_inside: bool,
+pub enum Next<'a> {
+    /// Nothing more.
+    Nothing,
+    /// An element, or something far away.
+    Something,
+    /// A key.
+    Key(&'a str),
+    /// The key of a map or list in braces or brackets, whose line the comment ends.
+    Inside(&'a str),
 }
 
 impl Place<'_, '_> {
     /// What a value or comment is sealed with at this place.
+    ///
+    /// A comment that ends a line of braces or brackets is a part of them for sops, and one that ends a map or list hangs at the
+    /// value before it, however deep that is. At the top the block comes behind it, so it stays there.
     pub fn aad(&self) -> Vec<u8> {
-        match self.next {
-            Some(NextKey { key, is_inside: true }) => below(self.path.aad(), key),
-            _ => self.path.aad().to_vec(),
+        let own = self.path.aad();
+        match (&self.found, self.next) {
+            (Found::Comment(_), Next::Inside(key)) => below(own, key),
+            (Found::Comment(_), Next::Nothing) if own != b":" && self.previous.starts_with(own) => {
+                self.previous.to_vec()
+            }
+            _ => own.to_vec(),
         }
     }
 
     /// What a comment at this place may have been sealed with, likeliest first.
     pub fn candidates(&self) -> Vec<Vec<u8>> {
-        candidates(self.path.aad(), self.previous, self.next.map(|next| next.key))
+        let key = match self.next {
+            Next::Key(key) | Next::Inside(key) => Some(key),
+            Next::Nothing | Next::Something => None,
+        };
+        candidates(self.path.aad(), self.previous, key)
     }
 }
 
@@ -84,7 +99,7 @@ impl Frame<'_> {
 
 /// What comes next in a map or list.
 enum Step<'a> {
-    Comment(&'a Comment, Option<NextKey<'a>>),
+    Comment(&'a Comment, Next<'a>),
     Node(Option<&'a str>, &'a Node),
 }
 
@@ -156,7 +171,7 @@ impl Walker<'_> {
         &mut self,
         frame: &mut Frame<'a>,
         comment: &'a Comment,
-        next: Option<NextKey<'a>>,
+        next: Next<'a>,
         in_list: bool,
         visit: &mut impl FnMut(&Place<'a, '_>) -> Result<(), E>,
     ) -> Result<(), E> {
@@ -187,10 +202,10 @@ impl Walker<'_> {
             Node::Leaf(leaf) => {
                 let comments = Comments { any_matches: frame.comments(), own_matches: false };
                 let is_encrypted = self.rule.encrypts(path_matches, comments);
-                self.visit(Found::Leaf(leaf), None, in_list, is_encrypted, visit)?;
+                self.visit(Found::Leaf(leaf), Next::Something, in_list, is_encrypted, visit)?;
+                self.path.cut(keys_before);
                 self.previous.clear();
                 self.previous.extend_from_slice(self.path.aad());
-                self.path.cut(keys_before);
                 frame.comment_matches = false;
                 return Ok(None);
             }
@@ -207,7 +222,7 @@ impl Walker<'_> {
     fn visit<'a, E>(
         &mut self,
         found: Found<'a>,
-        next: Option<NextKey<'a>>,
+        next: Next<'a>,
         in_list: bool,
         is_encrypted: bool,
         visit: &mut impl FnMut(&Place<'a, '_>) -> Result<(), E>,
@@ -266,24 +281,37 @@ fn step<'a>(level: &mut Level<'a>) -> Option<Step<'a>> {
             Item::Entry(entry) => Step::Node(Some(&entry.key), &entry.node),
         },
         Level::List(elements) => match elements.next()? {
-            Element::Comment(comment) => Step::Comment(comment, None),
+            Element::Comment(comment) => Step::Comment(comment, next_element(elements.as_slice())),
             Element::Node(node) => Step::Node(None, node),
         },
     })
 }
 
-/// The key of the first entry, where it is not too far away: a file of comments alone must not cost quadratic time.
-fn next_key<'a>(comment: &Comment, items: &'a [Item]) -> Option<NextKey<'a>> {
-    const REACH: usize = 64;
-    items.iter().take(REACH).find_map(|item| match item {
-        Item::Entry(entry) => {
-            let is_inside = entry.at.start < comment.at.start
-                && entry.at.end <= comment.at.start
-                && matches!(entry.node, Node::Map(_) | Node::List(_));
-            Some(NextKey { key: &entry.key, is_inside })
-        }
+/// How far to look: a file of comments alone must not cost quadratic time.
+const REACH: usize = 64;
+
+fn next_key<'a>(comment: &Comment, items: &'a [Item]) -> Next<'a> {
+    let next = items.iter().take(REACH).find_map(|item| match item {
+        Item::Entry(entry) => Some(entry),
         Item::Comment(_) => None,
-    })
+    });
+    match next {
+        Some(entry) => {
+            let ends_it = entry.at.start < comment.at.start && entry.at.end <= comment.at.start;
+            match entry.node {
+                Node::Map(_) | Node::List(_) if ends_it => Next::Inside(&entry.key),
+                _ => Next::Key(&entry.key),
+            }
+        }
+        None if items.len() > REACH => Next::Something,
+        None => Next::Nothing,
+    }
+}
+
+fn next_element<'a>(elements: &[Element]) -> Next<'a> {
+    let mut near = elements.iter().take(REACH);
+    let is_followed = near.any(|element| matches!(element, Element::Node(_))) || elements.len() > REACH;
+    if is_followed { Next::Something } else { Next::Nothing }
 }
 
 #[cfg(test)]

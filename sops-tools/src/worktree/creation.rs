@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::sops::config::{Config, ConfigError, CreationRule, find};
 use crate::sops::file::Keys;
-use crate::sops::metadata::{KeyId, Metadata};
+use crate::sops::metadata::Metadata;
 use crate::sops::rules::{Rule, RuleError};
 
 /// The configurations of a tree: one that was named, for all of it; else for each file the nearest above it, which is what sops
@@ -66,8 +66,7 @@ impl Configs {
 /// # Errors
 /// A key of the rule cannot be served.
 pub fn keys_of(config: &Config, rule: &CreationRule, file: &Metadata) -> Result<Keys, ConfigError> {
-    let groups: Vec<Vec<KeyId>> =
-        config.groups_of(rule)?.iter().map(|group| group.iter().map(KeyId::age).collect()).collect();
+    let groups = config.groups_of(rule)?.to_vec();
     let threshold = rule.threshold.filter(|needed| *needed > 0).or(file.threshold);
     Ok(Keys { threshold: threshold.map(|needed| needed.min(groups.len())), groups })
 }

@@ -101,11 +101,26 @@ pub struct Obstacle {
     pub hint: &'static str,
 }
 
+impl Obstacle {
+    /// In the way of the file that is shown so.
+    pub fn new(
+        status: ExitStatus,
+        class: &'static str,
+        file: &str,
+        text: impl Into<String>,
+        hint: &'static str,
+    ) -> Self {
+        Self { class, status, file: file.to_owned(), text: text.into(), hint }
+    }
+}
+
 impl fmt::Display for Obstacle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.file, self.text)
     }
 }
+
+const FOREIGN: &str = "anybody can write a recipient into a file. If it belongs there add it to .sops.yaml; if not, remove it by name with --rm-age, and find out who wrote it in";
 
 /// A file whose wanted recipients are known.
 struct Draft<'a> {
@@ -171,12 +186,9 @@ fn draft<'a>(sealed: &'a Sealed, verb: Verb, configs: &Configs, wishes: &Wishes)
     let foreign: Vec<Obstacle> = in_file
         .iter()
         .filter(|key| !expected.contains(*key) && !wishes.remove.contains(key))
-        .map(|key| Obstacle {
-            class: "recipient-unexpected",
-            status: ExitStatus::Refused,
-            file: shown.clone(),
-            text: format!("it names a recipient that is expected nowhere: {key}"),
-            hint: "anybody can write a recipient into a file. If it belongs there add it to .sops.yaml; if not, remove it by name with --rm-age, and find out who wrote it in",
+        .map(|key| {
+            let text = format!("it names a recipient that is expected nowhere: {key}");
+            Obstacle::new(ExitStatus::Refused, "recipient-unexpected", shown, text, FOREIGN)
         })
         .collect();
     if !foreign.is_empty() {
@@ -203,14 +215,9 @@ pub(super) fn has_groups(has: &[Vec<KeyId>], file: &Metadata, wanted: &Keys) -> 
 
 /// Who shall be able to open a file. Never taken from the file itself.
 fn wanted(at: &FileAt, file: &Metadata, configs: &Configs, wishes: &Wishes) -> Result<Keys, Obstacle> {
-    let obstacle =
-        |class, text: String, hint| Obstacle { class, status: ExitStatus::Refused, file: at.shown.clone(), text, hint };
     let no_rule = |text: String| {
-        obstacle(
-            "no-rule",
-            text,
-            "add a rule to .sops.yaml whose path_regex matches, or name the recipients with --age",
-        )
+        let hint = "add a rule to .sops.yaml whose path_regex matches, or name the recipients: rotate --age RECIPIENTS";
+        Obstacle::new(ExitStatus::Refused, "no-rule", &at.shown, text, hint)
     };
     let mut keys = if wishes.instead.is_empty() {
         match configs.rule(&at.path) {
@@ -226,11 +233,8 @@ fn wanted(at: &FileAt, file: &Metadata, configs: &Configs, wishes: &Wishes) -> R
     };
     if let Some(key) = keys.groups.iter().flatten().find(|key| wishes.remove.contains(key)) {
         let text = format!("{key} is to be removed, and what says who may open the file names it");
-        return Err(obstacle(
-            "removed-is-expected",
-            text,
-            "take it out of .sops.yaml first: the next run would add it again",
-        ));
+        let hint = "take it out of .sops.yaml first: the next run would add it again";
+        return Err(Obstacle::new(ExitStatus::Refused, "removed-is-expected", &at.shown, text, hint));
     }
     if let Some(first) = keys.groups.first_mut() {
         let new: Vec<KeyId> = wishes.add.iter().filter(|key| !first.contains(key)).cloned().collect();
@@ -250,24 +254,12 @@ fn faulty(at: &FileAt, error: &ConfigError) -> Obstacle {
             text.push_str(&fault.to_string());
         }
     }
-    Obstacle {
-        class: "config-faulty",
-        status: ExitStatus::Refused,
-        file: at.shown.clone(),
-        text,
-        hint: "mend the configuration",
-    }
+    Obstacle::new(ExitStatus::Refused, "config-faulty", &at.shown, text, "mend the configuration")
 }
 
 /// A file that cannot be replaced is found before anything is.
 fn writable(at: &FileAt) -> Result<(), Obstacle> {
-    let obstacle = |text: &str, hint| Obstacle {
-        class: "not-writable",
-        status: ExitStatus::Refused,
-        file: at.shown.clone(),
-        text: text.to_owned(),
-        hint,
-    };
+    let obstacle = |text: &str, hint| Obstacle::new(ExitStatus::Refused, "not-writable", &at.shown, text, hint);
     if at.relative.to_str().is_none() {
         return Err(obstacle("its name is not UTF-8", "give it another name"));
     }
@@ -352,56 +344,50 @@ fn encrypted_values(file: &OpenFile) -> Vec<String> {
 /// What stands in the way, in the words of one line.
 fn obstacle_of(shown: &str, error: &FileError) -> Obstacle {
     let text = error.to_string();
-    let first = text.lines().next().unwrap_or_default().to_owned();
-    let (class, status, text, hint) = match error {
+    let (status, class, hint) = match error {
         FileError::NoDataKey(_) => (
-            "no-data-key",
             ExitStatus::Absent,
-            text.lines().map(str::trim).collect::<Vec<_>>().join("; "),
+            "no-data-key",
             "give an identity of one of its recipients: --identity FILE, SOPS_AGE_KEY_FILE or sops/age/keys.txt",
         ),
         FileError::Mac(_) => (
-            "mac-mismatch",
             ExitStatus::Integrity,
-            text,
+            "mac-mismatch",
             "look at what changed (git log -p -- FILE); what you want as it stands there now is named with --accept-mac-mismatch FILE",
         ),
         FileError::Value { .. } | FileError::MisplacedComment { .. } => (
-            "value-not-opened",
             ExitStatus::Integrity,
-            first,
+            "value-not-opened",
             "take that value from the last good version: git log -p -- FILE",
         ),
         FileError::LockedOut => (
-            "locked-out",
             ExitStatus::Refused,
-            "none of the identities at hand could open the result".to_owned(),
+            "locked-out",
             "add a recipient whose identity you have, or name one whose identity is kept elsewhere: --recovery RECIPIENT",
         ),
         FileError::SealKey(_) => {
-            ("recipient", ExitStatus::Refused, first, "nothing is written without a recipient: it would be locked out")
+            (ExitStatus::Refused, "recipient", "nothing is written without a recipient: it would be locked out")
         }
         FileError::NotAsMeant(_) => (
-            "not-as-meant",
             ExitStatus::Unexpected,
-            first,
+            "not-as-meant",
             "this is a fault of the program; the files are as they were, please report the message",
         ),
-        _ => ("not-rewritable", ExitStatus::Refused, first, "mend the file, or leave it out"),
+        _ => (ExitStatus::Refused, "not-rewritable", "mend the file, or leave it out"),
     };
-    Obstacle { class, status, file: shown.to_owned(), text, hint }
+    let text = match error {
+        FileError::NoDataKey(_) => text.lines().map(str::trim).collect::<Vec<_>>().join("; "),
+        FileError::LockedOut => "none of the identities at hand could open the result".to_owned(),
+        _ => text.lines().next().unwrap_or_default().to_owned(),
+    };
+    Obstacle::new(status, class, shown, text, hint)
 }
 
 /// Everything that stands in the way of a damaged file.
 pub fn damaged(at: &FileAt, error: &FileError) -> Obstacle {
     let text = format!("it is a SOPS file and cannot be read as one: {error}");
-    Obstacle {
-        class: "damaged",
-        status: ExitStatus::Integrity,
-        file: at.shown.clone(),
-        text,
-        hint: "mend that line, or take the last good version: git log -p -- FILE",
-    }
+    let hint = "mend that line, or take the last good version: git log -p -- FILE";
+    Obstacle::new(ExitStatus::Integrity, "damaged", &at.shown, text, hint)
 }
 
 #[cfg(test)]

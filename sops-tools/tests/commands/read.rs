@@ -30,6 +30,8 @@ fn what_was_encrypted_comes_back_byte_for_byte_in_every_spelling_of_the_command(
         );
         assert!(seen.stdout.starts_with("# head\n") && seen.stdout.ends_with("port: 5\n"), "{}", seen.stdout);
     }
+    let seen = bed.run(&["--indent", "2", "-s", "-d", "x.yaml"]);
+    assert_eq!((seen.status, seen.stdout), (0, bed.plain("x.yaml")), "flags of sops that do nothing here");
     for words in [
         &["decrypt", "--input-type", "yaml"][..],
         &["decrypt", "--input-type", "yaml", "-"],

@@ -1,7 +1,7 @@
 //! The bootstrap secrets beside the real sops: what we make both versions read, through a whole change of the cluster's identity, and
 //! what sops makes of the same values we find sound.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use harness::sops::{Bed, Output, Sops};
 
@@ -52,7 +52,7 @@ impl<'a> Cluster<'a> {
     fn ours(&self, arguments: &[&str]) -> String {
         let output = self.call(Sops::Ours, arguments);
         assert!(output.good(), "{arguments:?}: {}\n{}", output.summary(), output.text());
-        output.text().to_owned()
+        output.text()
     }
 
     /// What a real sops makes of a value, with the identities of a file.
@@ -66,10 +66,6 @@ impl<'a> Cluster<'a> {
     fn public(&self, name: &str) -> String {
         let text = self.get(name);
         text.lines().find_map(|line| line.strip_prefix("# public key: ")).expect("its public half").to_owned()
-    }
-
-    fn exists(&self, name: &str) -> bool {
-        Path::new(&self.folder.join(name)).exists()
     }
 }
 
@@ -120,7 +116,7 @@ fn a_change_of_the_clusters_identity_is_followed_by_both_versions() {
     cluster.ours(&["bootstrap", "rotate", "t", "--keys", "keys"]);
     let new = cluster.value(Sops::New, "sops-age", "cluster-2.agekey", operator);
     assert!(new.good(), "{}", new.summary());
-    cluster.put("new.agekey", new.text());
+    cluster.put("new.agekey", &new.text());
     for sops in Sops::REAL {
         for identity in [old, "new.agekey", operator] {
             assert_eq!(password(sops, identity).text(), PASSWORD, "{sops:?} {identity}");
@@ -151,14 +147,12 @@ fn what_anybody_can_change_without_a_key_is_found() {
     let cluster = Cluster::made(&bed);
     let path = "t/backup-s3.sops.yaml";
     let sound = cluster.get(path);
-    let junk = "    - recipient: ";
     let cases: [(&str, String, i32); 4] = [
         ("an empty value", sound.replace("stringData:\n", "stringData:\n    bucket: \"\"\n"), 6),
         ("another name", sound.replace("name: backup-s3", "name: backup-s4"), 6),
         ("a foreign recipient", foreign(&sound, bed.recipient("mallory")), 3),
         ("text after a value", sound.replacen(",type:str]\n", ",type:str]x\n", 1), 6),
     ];
-    assert!(sound.contains(junk.trim_start()));
     for (name, text, status) in cases {
         assert_ne!(text, sound, "{name}");
         cluster.put(path, &text);
@@ -170,7 +164,6 @@ fn what_anybody_can_change_without_a_key_is_found() {
             assert_eq!(rotation.status, 3, "{}", rotation.summary());
         }
     }
-    assert!(cluster.exists(path));
 }
 
 /// The file with one more recipient, and junk for what is sealed to it.

@@ -7,7 +7,7 @@ use clap::Args;
 use super::flags::{FormatName, Formats, Keys, OtherChanges};
 use super::{conflict, destination, no_file, not_served};
 use crate::cli::To;
-use crate::commands::creation::{named_recipients, parse};
+use crate::commands::creation::parse;
 use crate::commands::destination::{SEALED_MODE, Told};
 use crate::commands::input::Place;
 use crate::commands::open::Opening;
@@ -202,7 +202,7 @@ impl Rotate {
             return Err(conflict("--filename-override, --input-type and --output-type are for one file"));
         }
         let wishes = Wishes {
-            instead: named_recipients(site, &self.age)?,
+            instead: parse(&self.age, "--age")?,
             add: parse(&self.add_age, "--add-age")?,
             remove: parse_removed(&self.rm_age),
             recovery: parse(&self.recovery, "--recovery")?,

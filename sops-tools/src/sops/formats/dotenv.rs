@@ -109,14 +109,13 @@ fn starts_line(source: &[u8], at: usize) -> bool {
 }
 
 fn block(source: &[u8], document: &Document, new: Option<&Node>, splices: &mut Vec<Splice>) -> Result<(), Unwritable> {
-    let newline = splice::newline(source);
     let mut text = match new {
-        Some(new) => block_lines(new, newline)?,
+        Some(new) => block_lines(new)?,
         None => Text::default(),
     };
     let Some(old) = &document.block else {
         if new.is_some() && !source.is_empty() && !source.ends_with(b"\n") {
-            text = Zeroizing::new([newline.as_bytes(), &text].concat());
+            text = Zeroizing::new([b"\n", text.as_slice()].concat());
         }
         splices.push(Splice { at: source.len()..source.len(), new: text });
         return Ok(());
@@ -135,7 +134,8 @@ fn block(source: &[u8], document: &Document, new: Option<&Node>, splices: &mut V
     Ok(())
 }
 
-fn block_lines(block: &Node, newline: &str) -> Result<Text, Unwritable> {
+/// Always with plain line ends: sops takes a carriage return for a part of the value.
+fn block_lines(block: &Node) -> Result<Text, Unwritable> {
     let mut out = Vec::new();
     for line in flatten(block)? {
         let text = line_text(&escaped(&line.text))?;
@@ -144,7 +144,7 @@ fn block_lines(block: &Node, newline: &str) -> Result<Text, Unwritable> {
         out.extend_from_slice(line.key.as_bytes());
         out.push(b'=');
         out.extend_from_slice(&text);
-        out.extend_from_slice(newline.as_bytes());
+        out.push(b'\n');
     }
     Ok(Zeroizing::new(out))
 }
@@ -196,7 +196,7 @@ pub(super) fn emit(tree: &Tree, block: Option<&Node>) -> Result<Text, Unwritable
         out = Zeroizing::new([out.as_slice(), b"\n"].concat());
     }
     if let Some(block) = block {
-        out = Zeroizing::new([out.as_slice(), &block_lines(block, "\n")?].concat());
+        out = Zeroizing::new([out.as_slice(), &block_lines(block)?].concat());
     }
     Ok(out)
 }

@@ -181,7 +181,7 @@ fn set_line(format: Format, source: &[u8], tree: &Tree, path: &[Step], node: &No
         Format::Dotenv => dotenv::entry_line(place.key, node)?,
         _ => ini::entry_line(place.key, node)?,
     };
-    let newline = splice::newline(source);
+    let newline = if format == Format::Dotenv { "\n" } else { splice::newline(source) };
     if let Some(old) = place.old {
         let at: Span = match &old.node {
             // The spelling of the key stays.

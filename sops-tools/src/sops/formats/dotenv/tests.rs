@@ -43,6 +43,8 @@ fn the_block_is_flat_in_the_file_and_nested_in_the_tree() {
         shown(&sealed),
         "{A=\"1\" B=\"2\"} sops={age=[{enc=\"a\\nb\\n\" recipient=\"age1\"}] mac=\"ENC[m]\" version=\"3.11.0\"}"
     );
+    let windows = changed("A=1\r\n", &Changes { spellings: Vec::new(), block: Some(&block("3.11.0")) });
+    assert_eq!(windows, format!("A=1\r\n{BLOCK}"));
     let mixed = "A=1\nsops_mac=x\nB=2\nsops_version=1\nC=3\n";
     assert_eq!(
         changed(mixed, &Changes { spellings: Vec::new(), block: Some(&block("3.11.0")) }),

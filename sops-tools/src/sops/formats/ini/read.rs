@@ -93,13 +93,17 @@ impl Reader<'_> {
         } else {
             content.trim_start_matches(['#', ' '])
         };
+        if text.is_empty() && self.comment.is_none() {
+            // A bare sign begins no text; it stays as it is.
+            return;
+        }
         self.comment = Some(self.comment.take().map_or(end - text.len(), |before| before.start)..end);
     }
 
     fn take_comment(&mut self) {
         if let Some(at) = self.comment.take() {
-            let text = self.lines.source.get(at.clone()).unwrap_or_default().as_bytes().to_vec();
-            self.section.items.push(Item::Comment(Comment { text: Zeroizing::new(text), at }));
+            let text = self.comment_text(&at);
+            self.section.items.push(Item::Comment(Comment { text, at }));
         }
     }
 
@@ -109,12 +113,19 @@ impl Reader<'_> {
         if self.block.as_ref().is_some_and(|block| block.at.contains(&at.start)) {
             return;
         }
-        let text = self.lines.source.get(at.clone()).unwrap_or_default().as_bytes().to_vec();
-        let comment = Item::Comment(Comment { text: Zeroizing::new(text), at });
+        let text = self.comment_text(&at);
+        let comment = Item::Comment(Comment { text, at: at.clone() });
         match self.root.last_mut() {
             Some(Item::Entry(Entry { node: Node::Map(items), .. })) => items.push(comment),
-            _ => self.root.push(comment),
+            _ => self.root.push(Item::Entry(Entry { key: DEFAULT.to_owned(), node: Node::Map(vec![comment]), at })),
         }
+    }
+
+    /// As sops has it: without blank lines, and no line indented.
+    fn comment_text(&self, at: &Span) -> Text {
+        let text = self.lines.source.get(at.clone()).unwrap_or_default();
+        let lines: Vec<&str> = text.split('\n').map(str::trim).filter(|line| !line.is_empty()).collect();
+        Zeroizing::new(lines.join("\n").into_bytes())
     }
 
     fn start_section(&mut self, content: &str, start: usize, line: &Line<'_>) -> Result<(), Malformed> {

@@ -49,7 +49,7 @@ fn what_sops_would_cut_off_or_misread_is_refused() {
 #[test]
 fn the_block_is_a_section() {
     let with = Changes { spellings: Vec::new(), block: Some(&block()) };
-    for source in ["a = 1\n", "[s]\na = 1\n; late\n"] {
+    for source in ["; only\n", "a = 1\n", "[s]\na = 1\n; late\n"] {
         let sealed = changed(source, &with);
         assert_eq!(sealed, format!("{source}\n{BLOCK}"));
         assert_eq!(changed(&sealed, &with), sealed);

@@ -130,6 +130,13 @@ impl<'a> Builder<'a> {
             document.end = at;
         }
         document.root.extend(self.pending.drain(..).map(|pending| Item::Comment(pending.comment)));
+        // The parser may tell the end of an empty document before its comments.
+        if let Some(Item::Comment(comment)) = document.root.last()
+            && comment.at.end > document.end
+        {
+            let rest = self.source.get(comment.at.end..).unwrap_or_default();
+            document.end = comment.at.end + rest.find('\n').map_or(rest.len(), |newline| newline + 1);
+        }
         self.tree.documents.push(document);
         self.anchors.clear();
         self.open = false;
@@ -319,6 +326,20 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
+    /// How many comments belong to a list indented no further than its key: those with a blank line or the end of the document
+    /// below them. The others head what comes next.
+    fn comments_before_gap(&self, next: usize) -> usize {
+        let rest = self.source.get(next..).unwrap_or_default();
+        if rest.is_empty() || rest.starts_with("---") || rest.starts_with("...") {
+            return self.pending.len();
+        }
+        let starts = self.pending.iter().skip(1).map(|pending| pending.comment.at.start).chain([next]);
+        let gap =
+            |(pending, next): (&Pending, usize)| self.between(pending.comment.at.end, next).matches('\n').count() > 1;
+        let gaps: Vec<bool> = self.pending.iter().zip(starts).map(gap).collect();
+        gaps.iter().rposition(|gap| *gap).map_or(0, |last| last + 1)
+    }
+
     /// The parser lets tabs pass where sops does not.
     fn tab_indents(&self, start: usize) -> bool {
         let head = self.source.as_bytes().get(..start).unwrap_or_default();
@@ -330,7 +351,11 @@ impl<'a> Builder<'a> {
     fn end(&mut self, at: &Span, line: usize) -> Result<(), Malformed> {
         let Some(mut frame) = self.frames.pop() else { return Ok(()) };
         let outer = self.frames.last().filter(|outer| outer.style == Style::Block).map(|outer| outer.column);
-        let inner = self.pending.iter().take_while(|pending| frame.holds(pending.column, outer)).count();
+        let inner = if frame.style == Style::Block && outer == Some(frame.column) {
+            self.comments_before_gap(at.start)
+        } else {
+            self.pending.iter().take_while(|pending| frame.holds(pending.column, outer)).count()
+        };
         frame.content.push_comments(self.pending.drain(..inner));
         let anchor = frame.anchor;
         if frame.style == Style::Flow {

@@ -32,6 +32,8 @@ struct Writer<'a> {
     leaves: Vec<&'a Leaf>,
     newline: &'static str,
     step: usize,
+    /// Whether there is one document only.
+    alone: bool,
 }
 
 impl<'a> Writer<'a> {
@@ -39,7 +41,7 @@ impl<'a> Writer<'a> {
         let step = super::edit::step(tree);
         let mut leaves = leaves(tree);
         leaves.sort_by_key(|leaf| (leaf.at.start, leaf.at.end));
-        Self { source, leaves, newline: splice::newline(source), step }
+        Self { source, leaves, newline: splice::newline(source), step, alone: tree.documents.len() < 2 }
     }
 
     /// No change may reach another path through an alias.
@@ -196,7 +198,8 @@ impl<'a> Writer<'a> {
             }
             (Some(old), None) => {
                 let start = old.at.start - self.line_before(old.at.start).len();
-                let empty = !document.root.iter().any(|item| matches!(item, Item::Entry(_)));
+                // A file of nothing would be none; a document of nothing among others is one.
+                let empty = self.alone && !document.root.iter().any(|item| matches!(item, Item::Entry(_)));
                 let new = if empty { join(&[b"{}", self.newline.as_bytes()]) } else { Text::default() };
                 splices.push(Splice { at: start..old.at.end, new });
             }

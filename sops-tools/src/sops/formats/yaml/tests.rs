@@ -180,6 +180,9 @@ fn comments_stand_before_what_they_describe() {
         shown("# one\n---\na: 1\n# two\n---\n# three\nb: 2\n"),
         "{#\" one\" a=i1 #\" two\"}\n{#\" three\" b=i2}"
     );
+    assert_eq!(shown("a:\n- 1\n  # b head\nb: 2\n"), "{a=[i1] #\" b head\" b=i2}");
+    assert_eq!(shown("a:\n- 1\n# foot\n\nb: 2\n"), "{a=[i1 #\" foot\"] b=i2}");
+    assert_eq!(shown("a:\n- 1\n# foot\n"), "{a=[i1 #\" foot\"]}");
 }
 
 #[test]
@@ -268,7 +271,7 @@ fn with_block(source: &str, block: Option<&Node>) -> String {
 fn the_block_is_appended_replaced_in_its_values_and_removed() {
     let mac = "ENC[AES256_GCM,data:x,type:str]";
     let new = block(mac);
-    for source in ["a: 1\n", "a: 1\n# foot\n", "a: 1\n---\nb: |\n    x\n", "a: 1\n...\n"] {
+    for source in ["a: 1\n", "a: 1\n# foot\n", "a: 1\n---\n  # only\n", "a: 1\n---\nb: |\n    x\n", "a: 1\n...\n"] {
         let sealed = with_block(source, Some(&new));
         assert_eq!(sealed.matches(BLOCK).count(), read(source).documents.len(), "{sealed}");
         assert_eq!(with_block(&sealed, Some(&new)), sealed);
