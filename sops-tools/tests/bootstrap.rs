@@ -104,7 +104,8 @@ impl Bed {
     /// One decrypted value of a secret.
     fn value(&self, secret: &str, key: &str) -> String {
         let file = format!("t/secrets/{secret}.sops.yaml");
-        let seen = self.run(&["get", &file, &format!("[\"stringData\"][\"{key}\"]"), "--identity", "keys/operator.agekey"]);
+        let seen =
+            self.run(&["get", &file, &format!("[\"stringData\"][\"{key}\"]"), "--identity", "keys/operator.agekey"]);
         assert_eq!(seen.status, 0, "{seen:?}");
         seen.stdout
     }
@@ -116,7 +117,8 @@ impl Bed {
     /// Words that may stand in no output but that of `show`.
     fn secrets(&self) -> Vec<String> {
         let mut all = vec![PASSWORD.to_owned(), S3_SECRET.to_owned(), "AKIA-".to_owned()];
-        for name in ["cluster.agekey", "operator.agekey", "offline.agekey", "unseal/unseal.agekey", "unseal/store.key"] {
+        for name in ["cluster.agekey", "operator.agekey", "offline.agekey", "unseal/unseal.agekey", "unseal/store.key"]
+        {
             let text = self.get(&format!("keys/{name}"));
             all.push(text.lines().find(|line| !line.starts_with('#')).unwrap().to_owned());
         }
@@ -141,7 +143,9 @@ fn the_five_secrets_are_made_from_nothing_and_are_sound() {
     let bed = Bed::new();
     let planned = bed.run(&[MAKE.as_slice(), &["--dry-run"]].concat());
     assert_eq!(planned.status, 0, "{planned:?}");
-    assert!(planned.stdout.contains("would make t/secrets/.sops.yaml") && planned.stdout.ends_with("nothing was written\n"));
+    assert!(
+        planned.stdout.contains("would make t/secrets/.sops.yaml") && planned.stdout.ends_with("nothing was written\n")
+    );
     assert!(bed.tree().is_empty());
     let seen = bed.run(&MAKE);
     assert_eq!(seen.status, 0, "{seen:?}");
@@ -227,7 +231,10 @@ fn values_that_something_still_needs_are_never_replaced() {
         bed.tells_no_secret(&seen);
     };
     refused(&[], "give --regenerate backup-s3");
-    refused(&["--regenerate", "backup-s3,backup-repo", "--value", "backup-repo/RESTIC_PASSWORD=password"], "restic key add");
+    refused(
+        &["--regenerate", "backup-s3,backup-repo", "--value", "backup-repo/RESTIC_PASSWORD=password"],
+        "restic key add",
+    );
     refused(&["--regenerate", "sops-age,backup-s3"], "bootstrap rotate");
     std::fs::remove_dir_all(bed.path("keys/unseal")).unwrap();
     assert_eq!(bed.run(&["bootstrap", "keygen", "--out", "keys", "--only", "unseal,store-key"]).status, 0);
@@ -235,8 +242,18 @@ fn values_that_something_still_needs_are_never_replaced() {
     refused(&["--regenerate", "backup-s3"], "another identity or store key than --keys");
     assert_eq!(bed.tree(), before);
     let seen = bed.run(&[
-        "bootstrap", "secrets", "t/secrets", "--values", "values", "--identity", "keys/operator.agekey",
-        "--value", "backup-repo/RESTIC_PASSWORD=password", "--regenerate", "backup-s3,backup-repo", "--new-repository-password",
+        "bootstrap",
+        "secrets",
+        "t/secrets",
+        "--values",
+        "values",
+        "--identity",
+        "keys/operator.agekey",
+        "--value",
+        "backup-repo/RESTIC_PASSWORD=password",
+        "--regenerate",
+        "backup-s3,backup-repo",
+        "--new-repository-password",
     ]);
     assert_eq!(seen.status, 0, "{seen:?}");
     assert_eq!(bed.value("backup-repo", "RESTIC_PASSWORD"), PASSWORD);
@@ -271,11 +288,15 @@ fn a_rule_that_is_there_is_followed_and_one_that_does_not_fit_is_refused() {
         let text = bed.get(&format!("keys/{name}"));
         text.lines().find_map(|line| line.strip_prefix("# public key: ")).unwrap().to_owned()
     };
-    let (cluster, operator, offline) = (recipient("cluster.agekey"), recipient("operator.agekey"), recipient("offline.agekey"));
+    let (cluster, operator, offline) =
+        (recipient("cluster.agekey"), recipient("operator.agekey"), recipient("offline.agekey"));
     bed.put("t/.sops.yaml", &format!("creation_rules: [{{age: {operator}}}]\n"));
     let seen = bed.run(&[MAKE.as_slice(), &["--output", "json"]].concat());
     assert_eq!(seen.class(), (3, "bootstrap-refused".to_owned()));
-    assert!(seen.stdout.contains("does not name the cluster's recipient") && seen.stdout.contains("just data and stringData"));
+    assert!(
+        seen.stdout.contains("does not name the cluster's recipient")
+            && seen.stdout.contains("just data and stringData")
+    );
     bed.put(
         "t/.sops.yaml",
         &format!("creation_rules:\n  - encrypted_regex: ^(data|stringData)$\n    mac_only_encrypted: true\n    age: [{cluster}, {operator}, {offline}]\n"),
@@ -300,7 +321,8 @@ fn show_gives_out_everything_verified_and_to_no_terminal() {
     assert!(shown.stdout.contains(&format!("{S3_SECRET}-backup-s3")) && !shown.stdout.contains("sops:"));
     let one = bed.run(&["bootstrap", "show", "--from", "t", "--keys", "keys", "sops-age"]);
     assert!(one.stdout.contains("AGE-SECRET-KEY-1") && one.stdout.matches("kind: Secret\n").count() == 1);
-    let absent = bed.run(&["bootstrap", "show", "--from", "t", "--keys", "keys", "vault-unseal-s3-write", "--output", "json"]);
+    let absent =
+        bed.run(&["bootstrap", "show", "--from", "t", "--keys", "keys", "vault-unseal-s3-write", "--output", "json"]);
     assert_eq!(absent.class(), (4, "bootstrap-missing".to_owned()));
     let closed = bed.run(&["bootstrap", "show", "--from", "t", "--output", "json"]);
     assert_eq!(closed.class(), (4, "bootstrap-closed".to_owned()));
@@ -323,7 +345,8 @@ fn a_moved_secret_is_not_given_out_under_its_new_name() {
 #[test]
 fn the_clusters_identity_is_changed_in_phases_and_each_can_be_run_again() {
     let bed = Bed::made();
-    let rotate = |more: &[&str]| bed.run(&[&["bootstrap", "rotate", "t", "--identity", "keys/operator.agekey"], more].concat());
+    let rotate =
+        |more: &[&str]| bed.run(&[&["bootstrap", "rotate", "t", "--identity", "keys/operator.agekey"], more].concat());
     let json = |seen: &Seen| {
         assert_eq!(seen.status, 0, "{seen:?}");
         bed.tells_no_secret(seen);
@@ -355,7 +378,11 @@ fn the_clusters_identity_is_changed_in_phases_and_each_can_be_run_again() {
     let between = bed.tree();
     let waiting = rotate(&[]);
     assert_eq!(waiting.status, 0, "{waiting:?}");
-    assert!(waiting.stdout.contains("flux get kustomizations") && waiting.stdout.contains("--remove-old"), "{}", waiting.stdout);
+    assert!(
+        waiting.stdout.contains("flux get kustomizations") && waiting.stdout.contains("--remove-old"),
+        "{}",
+        waiting.stdout
+    );
     assert_eq!(bed.tree(), between);
 
     let removed = json(&rotate(&["--remove-old", "--output", "json"]));
@@ -369,7 +396,8 @@ fn the_clusters_identity_is_changed_in_phases_and_each_can_be_run_again() {
     assert!(sops_age.stdout.contains("cluster-2.agekey") && !sops_age.stdout.contains("cluster.agekey"));
     let lines = |text: &str| text.lines().filter(|line| line.contains("ENC[")).map(str::to_owned).collect::<Vec<_>>();
     let path = bed.path("t/secrets/backup-s3.sops.yaml");
-    let (was, is) = (lines(std::str::from_utf8(&between[&path]).unwrap()), lines(&bed.get("t/secrets/backup-s3.sops.yaml")));
+    let (was, is) =
+        (lines(std::str::from_utf8(&between[&path]).unwrap()), lines(&bed.get("t/secrets/backup-s3.sops.yaml")));
     assert!(was.iter().all(|line| !is.contains(line)), "every value is sealed with a new data key");
 
     let end = bed.tree();
@@ -427,7 +455,8 @@ fn a_configuration_written_in_an_odd_way_is_changed_by_a_person_and_the_command_
         format!("creation_rules:\n  - encrypted_regex: ^(data|stringData)$\n    age: [{names}]\n")
     };
     bed.put("t/secrets/.sops.yaml", &rules(&[&cluster, &operator]));
-    let rotate = |more: &[&str]| bed.run(&[&["bootstrap", "rotate", "t", "--keys", "keys", "--output", "json"], more].concat());
+    let rotate =
+        |more: &[&str]| bed.run(&[&["bootstrap", "rotate", "t", "--keys", "keys", "--output", "json"], more].concat());
     let seen = rotate(&[]);
     assert_eq!(seen.class(), (3, "rotation-config".to_owned()));
     let hint = seen.json()["error"]["hint"].as_str().unwrap().to_owned();
@@ -449,6 +478,21 @@ fn a_configuration_written_in_an_odd_way_is_changed_by_a_person_and_the_command_
 }
 
 #[test]
+fn a_file_that_cannot_be_read_and_may_be_sealed_to_the_identity_stops_a_rotation() {
+    let bed = Bed::made();
+    let broken = bed.get("t/secrets/backup-s3.sops.yaml").replace("stringData:\n", "stringData: [\n");
+    bed.put("t/elsewhere/broken.yaml", &broken);
+    let before = bed.tree();
+    let seen = bed.run(&["bootstrap", "rotate", "t", "--keys", "keys", "--output", "json"]);
+    assert_eq!(seen.class(), (3, "rotation-not-made".to_owned()));
+    assert!(seen.stdout.contains("elsewhere/broken.yaml"), "{}", seen.stdout);
+    assert_eq!(bed.tree(), before);
+    // One that names nobody of ours is none of ours.
+    bed.put("t/elsewhere/broken.yaml", "sops: [\nENC[AES256_GCM,\n");
+    assert_eq!(bed.run(&["bootstrap", "rotate", "t", "--keys", "keys"]).status, 0);
+}
+
+#[test]
 fn without_the_operators_identity_nothing_is_changed() {
     let bed = Bed::made();
     let before = bed.tree();
@@ -458,7 +502,8 @@ fn without_the_operators_identity_nothing_is_changed() {
     assert_eq!(bed.run(&["bootstrap", "rotate", "t", "--identity", "keys/cluster.agekey"]).status, 0);
     let between = bed.tree();
     assert_ne!(between, before);
-    let seen = bed.run(&["bootstrap", "rotate", "t", "--remove-old", "--identity", "keys/cluster.agekey", "--output", "json"]);
+    let seen =
+        bed.run(&["bootstrap", "rotate", "t", "--remove-old", "--identity", "keys/cluster.agekey", "--output", "json"]);
     assert_eq!(seen.class(), (3, "rotation-not-made".to_owned()));
     assert_eq!(bed.tree(), between);
 }

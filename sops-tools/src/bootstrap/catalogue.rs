@@ -205,7 +205,8 @@ mod tests {
 
     #[test]
     fn names_namespaces_and_files_are_those_of_the_overview() {
-        let all: Vec<String> = BootstrapSecret::ALL.iter().map(|secret| format!("{secret} {}", secret.file())).collect();
+        let all: Vec<String> =
+            BootstrapSecret::ALL.iter().map(|secret| format!("{secret} {}", secret.file())).collect();
         assert_eq!(
             all,
             [
@@ -222,10 +223,7 @@ mod tests {
 
     #[test]
     fn a_manifest_is_known_by_name_and_namespace_together() {
-        assert_eq!(
-            BootstrapSecret::of_manifest(Some("flux-system"), "sops-age"),
-            Some(BootstrapSecret::SopsAge)
-        );
+        assert_eq!(BootstrapSecret::of_manifest(Some("flux-system"), "sops-age"), Some(BootstrapSecret::SopsAge));
         assert_eq!(BootstrapSecret::of_manifest(Some("secrets"), "sops-age"), None);
         assert_eq!(BootstrapSecret::of_manifest(None, "backup-repo"), None);
         assert_eq!(BootstrapSecret::of_file(Path::new("a/backup-s3.sops.yaml")), Some(BootstrapSecret::BackupS3));

@@ -38,7 +38,9 @@ pub enum ContentFault {
     #[error("{0}")]
     Identities(String),
     /// Flux takes each line as it is.
-    #[error("line {0}: white space around the identity, or a CR at the end; Flux does not trim and would refuse the whole Secret")]
+    #[error(
+        "line {0}: white space around the identity, or a CR at the end; Flux does not trim and would refuse the whole Secret"
+    )]
     Untrimmed(usize),
     /// No store key.
     #[error("it is no store key: a line of unsealer-store-key-1: and 44 characters of base64 is expected")]

@@ -3,13 +3,15 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::catalogue::BootstrapSecret;
+use super::manifest::Head;
+use crate::custody::OpenError;
 use crate::files::{FileErrorKind, read_limited};
 use crate::report::{ExitStatus, Failure};
+use crate::secret::Plaintext;
 use crate::sops::data_key::{Keyring, recover};
 use crate::sops::file::{FILE_LIMIT, FileError, OpenFile, SopsFile};
 use crate::sops::formats::Format;
-use crate::custody::OpenError;
-use crate::secret::Plaintext;
 
 /// Most files and folders that are looked at.
 const ENTRY_LIMIT: usize = 100_000;
@@ -31,13 +33,16 @@ pub struct Seen {
 }
 
 /// Why a file was not read.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unread {
     /// Larger than Flux reads.
+    #[error("it is larger than 5 MiB, more than Flux reads")]
     TooLarge,
     /// What the system said.
+    #[error("{0}")]
     Failed(String),
     /// A link: Flux follows none that leads out of the tree, and here none is followed.
+    #[error("it is a link, and was not followed")]
     Link,
 }
 
@@ -59,6 +64,14 @@ impl Seen {
     /// The bytes; empty where it was not read.
     pub fn bytes(&self) -> &[u8] {
         self.content.as_deref().unwrap_or_default()
+    }
+
+    /// Whether it is called like the file of a secret, or says that it holds it; proves nothing.
+    pub fn claims(&self, secret: BootstrapSecret) -> bool {
+        BootstrapSecret::of_file(&self.path) == Some(secret)
+            || self
+                .parse()
+                .is_ok_and(|file| file.tree().documents.iter().any(|one| Head::of(one).secret() == Some(secret)))
     }
 
     /// The file as SOPS sees it, nothing of it proven.
@@ -128,9 +141,14 @@ fn unlisted(path: &Path, error: &std::io::Error) -> Failure {
     let (status, hint) = if error.kind() == std::io::ErrorKind::NotFound {
         (ExitStatus::Absent, "name the folder that holds the *.sops.yaml files, such as bootstrap or clusters/prod")
     } else {
-        (ExitStatus::Unavailable, "give yourself the right to list it; a folder that was not looked at does not count as sound")
+        (
+            ExitStatus::Unavailable,
+            "give yourself the right to list it; a folder that was not looked at does not count as sound",
+        )
     };
-    Failure::new(status, "bootstrap-unreadable", format!("{} cannot be looked at", path.display())).cause(error).hint(hint)
+    Failure::new(status, "bootstrap-unreadable", format!("{} cannot be looked at", path.display()))
+        .cause(error)
+        .hint(hint)
 }
 
 #[derive(Default)]
@@ -167,7 +185,7 @@ impl Search {
     fn file(&mut self, path: &Path) {
         let seen = Seen::read(path);
         let counts = match &seen.content {
-            Ok(bytes) => is_named_sealed(path) || (holds(bytes, MARK) && holds(bytes, b"sops")),
+            Ok(bytes) => is_named_sealed(path) || (contains(bytes, MARK) && contains(bytes, b"sops")),
             Err(_) => is_named_sealed(path),
         };
         if counts {
@@ -177,7 +195,8 @@ impl Search {
 }
 
 fn too_much(top: &Path) -> Failure {
-    let problem = format!("more than {ENTRY_LIMIT} entries, or folders deeper than {DEPTH_LIMIT}, below {}", top.display());
+    let problem =
+        format!("more than {ENTRY_LIMIT} entries, or folders deeper than {DEPTH_LIMIT}, below {}", top.display());
     Failure::new(ExitStatus::Refused, "bootstrap-unreadable", problem).hint("name the folders that hold the secrets")
 }
 
@@ -185,11 +204,11 @@ fn too_much(top: &Path) -> Failure {
 fn is_named_sealed(path: &Path) -> bool {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let (start, _) = name.rsplit_once('.').unwrap_or_default();
-    start.len() > ".sops".len() && start.ends_with(".sops")
+    start.strip_suffix(".sops").is_some_and(|start| !start.is_empty())
 }
 
 /// Whether `part` stands in `bytes`: a scan for its first byte, then a comparison.
-fn holds(bytes: &[u8], part: &[u8]) -> bool {
+pub(super) fn contains(bytes: &[u8], part: &[u8]) -> bool {
     let Some((first, _)) = part.split_first() else { return true };
     let mut rest = bytes;
     while let Some(at) = rest.iter().position(|byte| byte == first) {
@@ -221,10 +240,8 @@ mod tests {
         write(".git/x.sops.yaml", "a: b\n");
         std::os::unix::fs::symlink("x.sops.yaml", dir.path().join("a/link.sops.yaml")).unwrap();
         let found = find(&[dir.path().to_owned(), dir.path().join("a")]).unwrap();
-        let names: Vec<String> = found
-            .iter()
-            .map(|seen| seen.path.strip_prefix(dir.path()).unwrap().display().to_string())
-            .collect();
+        let names: Vec<String> =
+            found.iter().map(|seen| seen.path.strip_prefix(dir.path()).unwrap().display().to_string()).collect();
         assert_eq!(names, ["a/link.sops.yaml", "a/values.env", "a/x.sops.yaml"]);
         assert_eq!(found[0].content, Err(Unread::Link));
         assert_eq!(found[1].format, Format::Dotenv);
@@ -246,7 +263,7 @@ mod tests {
 
     #[test]
     fn a_mark_is_found_anywhere() {
-        assert!(holds(b"xxENENC[AES256_GCM,y", MARK) && holds(MARK, MARK));
-        assert!(!holds(b"ENC[AES256_GCM", MARK) && !holds(b"", MARK));
+        assert!(contains(b"xxENENC[AES256_GCM,y", MARK) && contains(MARK, MARK));
+        assert!(!contains(b"ENC[AES256_GCM", MARK) && !contains(b"", MARK));
     }
 }

@@ -309,7 +309,8 @@ mod tests {
 
     #[test]
     fn data_is_decoded() {
-        let manifest = read("kind: Secret\nmetadata: {name: x}\ndata:\n  a: aHVu\n  b: |\n    aHVu\n    dGVy\n").ok().unwrap();
+        let manifest =
+            read("kind: Secret\nmetadata: {name: x}\ndata:\n  a: aHVu\n  b: |\n    aHVu\n    dGVy\n").ok().unwrap();
         assert_eq!(manifest.value("a").unwrap().expose(), b"hun");
         assert_eq!(manifest.value("b").unwrap().expose(), b"hunter");
         assert_eq!(manifest.entries[0].field, Field::Data);

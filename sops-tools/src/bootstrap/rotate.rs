@@ -10,7 +10,7 @@
 use std::path::{Path, PathBuf};
 
 use super::catalogue::{AGEKEY, BootstrapSecret};
-use super::look::{Seen, find};
+use super::look::find;
 use super::manifest::{Head, SecretManifest};
 use crate::clock::{Clock, Entropy};
 use crate::report::{ExitStatus, Failure};
@@ -122,7 +122,7 @@ impl RotatePlan {
     /// # Errors
     /// As for `updatekeys` and `rotate` of one file, class `rotation-not-made`; class `rotation-config` where a `.sops.yaml` is written
     /// in a way that a person has to change; class `rotation-unfinished`.
-    pub fn apply(self, order: &Order<'_>, clock: &dyn Clock, entropy: &dyn Entropy) -> Result<Rotated, Failure> {
+    pub fn apply(&self, order: &Order<'_>, clock: &dyn Clock, entropy: &dyn Entropy) -> Result<Rotated, Failure> {
         change::apply(self, order, clock, entropy)
     }
 }
@@ -152,12 +152,15 @@ fn action(phase: &Phase, remove_old: bool) -> Result<Action, Failure> {
         (Phase::Added { .. }, false) => Ok(Action::Wait),
         (Phase::Added { .. } | Phase::Removing { .. }, true) => Ok(Action::Remove),
         (Phase::Adding { new, .. }, true) => {
-            let problem = format!("files or rules do not name the new identity ({}) yet; nothing was removed", new.name);
-            Err(Failure::new(ExitStatus::Refused, "rotation-too-early", problem)
-                .hint("run sops-tools bootstrap rotate without --remove-old first, let Flux apply the result, then remove"))
+            let problem =
+                format!("files or rules do not name the new identity ({}) yet; nothing was removed", new.name);
+            Err(Failure::new(ExitStatus::Refused, "rotation-too-early", problem).hint(
+                "run sops-tools bootstrap rotate without --remove-old first, let Flux apply the result, then remove",
+            ))
         }
         (Phase::Removing { old, .. }, false) => {
-            let problem = format!("the old identity ({}) is being removed: files or rules do not name it any more", old.name);
+            let problem =
+                format!("the old identity ({}) is being removed: files or rules do not name it any more", old.name);
             Err(Failure::new(ExitStatus::Refused, "rotation-too-late", problem)
                 .hint("go on with --remove-old; to go back instead, take the last commit: git checkout"))
         }
@@ -168,11 +171,7 @@ fn action(phase: &Phase, remove_old: bool) -> Result<Action, Failure> {
 fn home(order: &Order<'_>) -> Result<Home, Failure> {
     let secret = BootstrapSecret::SopsAge;
     let files = find(&order.places)?;
-    let says = |seen: &&Seen| {
-        BootstrapSecret::of_file(&seen.path) == Some(secret)
-            || seen.parse().is_ok_and(|file| file.tree().documents.iter().any(|one| Head::of(one).secret() == Some(secret)))
-    };
-    let mut found = files.iter().filter(says);
+    let mut found = files.iter().filter(|seen| seen.claims(secret));
     let seen = match (found.next(), found.next()) {
         (Some(seen), None) => seen,
         (None, _) => {
@@ -212,10 +211,12 @@ fn home(order: &Order<'_>) -> Result<Home, Failure> {
 /// The files of the tree that are sealed to one of the cluster's identities, or whose rules name one.
 fn observe(order: &Order<'_>, tree: &Tree, home: &Home) -> Result<(Vec<Sealed>, Observed), Failure> {
     let recipients: Vec<&String> = home.keys.iter().flat_map(|key| &key.recipients).collect();
-    let sealed = sealed_files(order, tree, &home.path)?;
+    let sealed = sealed_files(order, tree, &home.path, &recipients)?;
     let concerned: Vec<Sealed> = sealed
         .into_iter()
-        .filter(|file| file.is_home || recipients.iter().any(|one| file.keys.has.contains(one) || file.keys.wanted.contains(one)))
+        .filter(|file| {
+            file.is_home || recipients.iter().any(|one| file.keys.has.contains(one) || file.keys.wanted.contains(one))
+        })
         .collect();
     let files = concerned.iter().map(|file| file.keys.clone()).collect();
     Ok((concerned, Observed { identities: home.keys.clone(), files }))
@@ -223,13 +224,18 @@ fn observe(order: &Order<'_>, tree: &Tree, home: &Home) -> Result<(Vec<Sealed>, 
 
 impl RotatePlan {
     fn would_change(&self) -> Vec<PathBuf> {
-        let relative = |path: &Path| path.strip_prefix(&self.tree.root).map_or_else(|_| path.to_owned(), Path::to_owned);
+        let relative =
+            |path: &Path| path.strip_prefix(&self.tree.root).map_or_else(|_| path.to_owned(), Path::to_owned);
         let mut files: Vec<PathBuf> = match (self.action, &self.phase) {
             (Action::Wait | Action::Nothing, _) => Vec::new(),
             (Action::GoOn, Phase::Adding { new, .. }) => {
                 let lacks = |list: &[String]| !new.recipients.iter().any(|recipient| list.contains(recipient));
                 let lacking = self.sealed.iter().filter(|file| lacks(&file.keys.has) || lacks(&file.keys.wanted));
-                lacking.flat_map(|file| [Some(&file.path), file.config.as_ref().filter(|_| lacks(&file.keys.wanted))]).flatten().map(|path| relative(path)).collect()
+                lacking
+                    .flat_map(|file| [Some(&file.path), file.config.as_ref().filter(|_| lacks(&file.keys.wanted))])
+                    .flatten()
+                    .map(|path| relative(path))
+                    .collect()
             }
             _ => {
                 let all = self.sealed.iter().flat_map(|file| [Some(&file.path), file.config.as_ref()]);

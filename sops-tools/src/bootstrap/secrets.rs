@@ -115,7 +115,9 @@ impl SecretsPlan {
         if let Some(rules) = rules.as_ref().filter(|rules| rules.text.is_none() || faults.inputs.is_empty()) {
             for item in items.iter().filter(|item| item.step == Step::Make) {
                 let told = rules.recipe(&item.path, item.secret, &named).err().unwrap_or_default();
-                told.into_iter().for_each(|fault| faults.refusal(fault));
+                for fault in told {
+                    faults.refusal(fault);
+                }
             }
         }
         faults.end()?;
@@ -164,7 +166,8 @@ impl Faults {
         if count == 0 {
             return Ok(());
         }
-        let problem = format!("nothing was written, {count} {} in the way", if count == 1 { "thing is" } else { "things are" });
+        let problem =
+            format!("nothing was written, {count} {} in the way", if count == 1 { "thing is" } else { "things are" });
         let failure = if self.refusals.is_empty() {
             Failure::new(ExitStatus::Usage, "bootstrap-values", problem)
         } else {
@@ -223,11 +226,7 @@ fn rules(order: &Order<'_>, named: &Named, faults: &mut Faults) -> Option<Rules>
 
 /// The file of a secret, by what it says or how it is called, and how it stands.
 fn known(secret: BootstrapSecret, files: &[Seen], order: &Order<'_>, at_hand: &dyn Keyring) -> Known {
-    let says = |seen: &&Seen| {
-        BootstrapSecret::of_file(&seen.path) == Some(secret)
-            || seen.parse().is_ok_and(|file| file.tree().documents.iter().any(|one| Head::of(one).secret() == Some(secret)))
-    };
-    let mut found = files.iter().filter(says);
+    let mut found = files.iter().filter(|seen| seen.claims(secret));
     let Some(seen) = found.next() else {
         // Something that is no SOPS file may still have the name.
         let path = order.folder.join(secret.file());
@@ -277,7 +276,9 @@ fn item(secret: BootstrapSecret, known: &Known, order: &Order<'_>, faults: &mut 
     for value in &values {
         match value.read() {
             Some(Err(fault)) => faults.input(fault),
-            None if value.source.is_none() => faults.input(format!("{} is not given: {}", value.shown(), value.how_to_give())),
+            None if value.source.is_none() => {
+                faults.input(format!("{} is not given: {}", value.shown(), value.how_to_give()));
+            }
             _ => {}
         }
     }

@@ -63,11 +63,7 @@ fn append(text: &mut Text, document: &[u8]) {
 }
 
 fn one(secret: BootstrapSecret, files: &[Seen], order: &Order<'_>) -> Result<Option<Text>, Failure> {
-    let says = |seen: &&Seen| {
-        BootstrapSecret::of_file(&seen.path) == Some(secret)
-            || seen.parse().is_ok_and(|file| file.tree().documents.iter().any(|one| Head::of(one).secret() == Some(secret)))
-    };
-    let mut found = files.iter().filter(says);
+    let mut found = files.iter().filter(|seen| seen.claims(secret));
     let seen = match (found.next(), found.next()) {
         (Some(seen), None) => seen,
         (Some(one), Some(other)) => {
@@ -92,11 +88,19 @@ fn one(secret: BootstrapSecret, files: &[Seen], order: &Order<'_>) -> Result<Opt
 fn check(secret: BootstrapSecret, seen: &Seen, open: &OpenFile) -> Result<(), Failure> {
     let documents = &open.tree().documents;
     let [document] = documents.as_slice() else {
-        return Err(damaged(secret, seen, format!("it has {} documents; apply such a file through Flux, or split it", documents.len())));
+        return Err(damaged(
+            secret,
+            seen,
+            format!("it has {} documents; apply such a file through Flux, or split it", documents.len()),
+        ));
     };
     let head = Head::of(document);
     if head.secret() != Some(secret) {
-        return Err(damaged(secret, seen, "it says that it is another object: somebody moved or renamed it".to_owned()));
+        return Err(damaged(
+            secret,
+            seen,
+            "it says that it is another object: somebody moved or renamed it".to_owned(),
+        ));
     }
     let manifest = SecretManifest::read(document, 1).map_err(|faults| {
         damaged(secret, seen, faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))

@@ -115,8 +115,16 @@ pub(crate) fn verify_one(
     now: Timestamp,
 ) -> Report {
     let current = current.to_owned();
-    let order =
-        Order { places: Vec::new(), wanted: Vec::new(), cluster: None, operator: None, at_hand: keyring, config, current, now };
+    let order = Order {
+        places: Vec::new(),
+        wanted: Vec::new(),
+        cluster: None,
+        operator: None,
+        at_hand: keyring,
+        config,
+        current,
+        now,
+    };
     file::look_at_one(&order, seen)
 }
 

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 
+use super::sops::flags::IDENTITY_HELP;
 use super::{Common, keygen};
 use crate::bootstrap::catalogue::BootstrapSecret;
 use crate::bootstrap::keygen::KeyRole;
@@ -59,9 +60,7 @@ struct Who {
     /// The folder that keygen made: cluster.agekey, operator.agekey and unseal/ in it are used where they are there
     #[arg(long, value_name = "DIR")]
     keys: Option<PathBuf>,
-    /// A file with age identities, or a folder of *.agekey files; beside sops' own sources (SOPS_AGE_KEY, SOPS_AGE_KEY_FILE,
-    /// SOPS_AGE_KEY_CMD and sops/age/keys.txt). May be given again
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help = IDENTITY_HELP)]
     identity: Vec<PathBuf>,
 }
 

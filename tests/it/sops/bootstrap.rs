@@ -173,3 +173,43 @@ fn foreign(sound: &str, recipient: &str) -> String {
     let (enc, _) = enc.split_once("        - recipient: ").expect("a second one");
     format!("{head}        - recipient: {recipient}\n{enc}        - recipient: {rest}")
 }
+
+/// Longest wait for one prompt, milliseconds.
+const PROMPT_MS: u64 = 60_000;
+
+fn on_a_terminal(cluster: &Cluster<'_>, arguments: &[&str]) -> rexpect::session::PtySession {
+    let mut command = std::process::Command::new(harness::bin::sops_tools());
+    command.args(arguments).current_dir(&cluster.folder).env_clear().env("HOME", cluster.folder.join("home"));
+    rexpect::session::spawn_command(command, Some(PROMPT_MS)).expect("a terminal")
+}
+
+#[test]
+fn what_no_file_gives_is_asked_for_on_a_terminal_and_not_shown() {
+    let bed = Bed::new("bootstrap-asked");
+    let cluster = Cluster::new(&bed);
+    let typed = [("AWS_ACCESS_KEY_ID", "typed-id"), ("AWS_SECRET_ACCESS_KEY", "typed-secret"), ("RESTIC_PASSWORD", "")];
+    let only = "backup-s3,backup-repo";
+    let mut terminal = on_a_terminal(&cluster, &["bootstrap", "secrets", "t", "--keys", "keys", "--only", only]);
+    let mut shown = String::new();
+    for (key, line) in [typed[2], typed[0], typed[1]] {
+        shown += &terminal.exp_string(key).expect("a prompt");
+        shown += &terminal.exp_string(": ").expect("the prompt's end");
+        terminal.send_line(line).expect("a line typed");
+    }
+    shown += &terminal.exp_eof().expect("the end");
+    assert!(shown.contains("made t/backup-s3.sops.yaml") && shown.contains("RESTIC_PASSWORD is random"), "{shown}");
+    for (key, line) in typed.iter().filter(|(_, line)| !line.is_empty()) {
+        assert!(!shown.contains(line), "what was typed was shown: {shown}");
+        assert_eq!(cluster.value(Sops::Old, "backup-s3", key, "keys/operator.agekey").text(), *line);
+    }
+    assert_eq!(cluster.value(Sops::Old, "backup-repo", "RESTIC_PASSWORD", "keys/operator.agekey").text().len(), 43);
+}
+
+#[test]
+fn nothing_is_given_out_to_a_terminal() {
+    let bed = Bed::new("bootstrap-terminal");
+    let cluster = Cluster::made(&bed);
+    let mut terminal = on_a_terminal(&cluster, &["bootstrap", "show", "--from", "t", "--keys", "keys"]);
+    let shown = terminal.exp_eof().expect("the end");
+    assert!(shown.contains("secrets would be shown on the terminal") && !shown.contains("kind: Secret"), "{shown}");
+}

@@ -19,7 +19,7 @@ use crate::files::read_limited;
 use crate::report::{ExitStatus, Failure};
 use crate::sops::config::{CONFIG_LIMIT, Config};
 use crate::sops::data_key::Keyring;
-use crate::sops::file::{At, Change, Guard, Keys, OpenFile, SopsFile, Step, Update, Unlocked};
+use crate::sops::file::{At, Change, Guard, Keys, OpenFile, SopsFile, Step, Unlocked, Update};
 use crate::sops::tree::{Node, Value};
 
 /// A file with its old and its new content.
@@ -43,12 +43,12 @@ struct Work<'a> {
 }
 
 pub(super) fn apply(
-    plan: RotatePlan,
+    plan: &RotatePlan,
     order: &Order<'_>,
     clock: &dyn Clock,
     entropy: &dyn Entropy,
 ) -> Result<Rotated, Failure> {
-    let (key, recipient, text) = newcomer(&plan, clock);
+    let (key, recipient, text) = newcomer(plan, clock);
     let mut done = Rotated {
         action: plan.action,
         key,
@@ -60,7 +60,7 @@ pub(super) fn apply(
         return Ok(done);
     }
     let mut work = Work {
-        plan: &plan,
+        plan,
         order,
         clock,
         entropy,
@@ -88,7 +88,7 @@ pub(super) fn apply(
     write::write(&plan.tree, &changed, command, clock, entropy)?;
     done.changed = changed.into_iter().map(|file| file.path).collect();
     done.values = values;
-    if by_hand.is_empty() { Ok(done) } else { Err(by_hand_failure(&plan, &done, &by_hand)) }
+    if by_hand.is_empty() { Ok(done) } else { Err(by_hand_failure(plan, &done, &by_hand)) }
 }
 
 /// The key, the recipients and, where it is made now, the text of the identity that comes.
@@ -125,9 +125,14 @@ fn by_hand_failure(plan: &RotatePlan, done: &Rotated, by_hand: &[PathBuf]) -> Fa
         } else {
             failure.cause("nothing was changed")
         };
-        failure.hint(format!("name {} there in every rule that names {old_names}, then give the same command again", done.recipient))
+        failure.hint(format!(
+            "name {} there in every rule that names {old_names}, then give the same command again",
+            done.recipient
+        ))
     } else {
-        failure.cause("nothing was changed").hint(format!("take {old_names} out of every rule there, then give the same command again"))
+        failure
+            .cause("nothing was changed")
+            .hint(format!("take {old_names} out of every rule there, then give the same command again"))
     }
 }
 
@@ -135,17 +140,26 @@ impl Work<'_> {
     fn old(&self) -> Vec<Recipient> {
         match &self.plan.phase {
             Phase::Single { only } => parsed(&only.recipients),
-            Phase::Adding { old, .. } | Phase::Added { old, .. } | Phase::Removing { old, .. } => parsed(&old.recipients),
+            Phase::Adding { old, .. } | Phase::Added { old, .. } | Phase::Removing { old, .. } => {
+                parsed(&old.recipients)
+            }
         }
     }
 
     /// Brings every configuration on; those that cannot be are remembered.
     fn configurations(&mut self, new: &[Recipient]) -> Result<(), Failure> {
         let olds = self.old();
-        let paths: std::collections::BTreeSet<PathBuf> = self.plan.sealed.iter().filter_map(|file| file.config.clone()).collect();
+        let paths: std::collections::BTreeSet<PathBuf> =
+            self.plan.sealed.iter().filter_map(|file| file.config.clone()).collect();
         for path in paths {
             let unreadable = |cause: String| {
-                Failure::new(ExitStatus::Unavailable, "rotation-not-made", format!("{} cannot be read; nothing was changed", path.display())).cause(cause).hint("give yourself the right to read it")
+                Failure::new(
+                    ExitStatus::Unavailable,
+                    "rotation-not-made",
+                    format!("{} cannot be read; nothing was changed", path.display()),
+                )
+                .cause(cause)
+                .hint("give yourself the right to read it")
             };
             let bytes = read_limited(&path, CONFIG_LIMIT).map_err(|error| unreadable(error.to_string()))?;
             let before = String::from_utf8(bytes).map_err(|_| unreadable("it is not UTF-8 text".to_owned()))?;
@@ -153,7 +167,8 @@ impl Work<'_> {
                 None => self.by_hand.push(path),
                 Some(after) => {
                     if after != before {
-                        let change = Changed { path: path.clone(), old: before.into_bytes(), new: after.clone().into_bytes() };
+                        let change =
+                            Changed { path: path.clone(), old: before.into_bytes(), new: after.clone().into_bytes() };
                         self.changed.push(change);
                     }
                     self.configs.insert(path, after);
@@ -166,9 +181,13 @@ impl Work<'_> {
     /// Who shall open a file, by its rule as it will be.
     fn wanted(&self, file: &Sealed) -> Result<Keys, Failure> {
         let no_rule = |cause: String| {
-            Failure::new(ExitStatus::Refused, "rotation-not-made", format!("{}: no rule says who may open it; nothing was changed", file.keys.path))
-                .cause(cause)
-                .hint("add a rule for it to .sops.yaml, then give the same command again")
+            Failure::new(
+                ExitStatus::Refused,
+                "rotation-not-made",
+                format!("{}: no rule says who may open it; nothing was changed", file.keys.path),
+            )
+            .cause(cause)
+            .hint("add a rule for it to .sops.yaml, then give the same command again")
         };
         let path = file.config.as_ref().ok_or_else(|| no_rule("there is no .sops.yaml".to_owned()))?;
         let text = self.configs.get(path).ok_or_else(|| no_rule("its .sops.yaml was not read".to_owned()))?;
@@ -176,10 +195,7 @@ impl Work<'_> {
         let rule = config.rule_for(&file.path, &self.order.current).map_err(|error| no_rule(error.to_string()))?;
         let rule = rule.ok_or_else(|| no_rule("it has no creation_rules".to_owned()))?;
         let groups = config.groups_of(rule).map_err(|error| no_rule(error.to_string()))?;
-        Ok(Keys {
-            groups: groups.to_vec(),
-            threshold: rule.threshold.filter(|needed| *needed > 0),
-        })
+        Ok(Keys { groups: groups.to_vec(), threshold: rule.threshold.filter(|needed| *needed > 0) })
     }
 
     /// The new content of one file.
@@ -245,8 +261,12 @@ impl Work<'_> {
                 }
             }
             (Phase::Added { old, .. } | Phase::Removing { old, .. }, _) if self.plan.action == Action::Remove => {
-                let Some(entry) = manifest.entries.iter().find(|entry| entry.key == old.name) else { return Ok(open_file) };
-                open_file.unset(&at(entry.field, &old.name), now, self.entropy).map_err(|error| failed(error.to_string()))?
+                let Some(entry) = manifest.entries.iter().find(|entry| entry.key == old.name) else {
+                    return Ok(open_file);
+                };
+                open_file
+                    .unset(&at(entry.field, &old.name), now, self.entropy)
+                    .map_err(|error| failed(error.to_string()))?
             }
             _ => return Ok(open_file),
         };

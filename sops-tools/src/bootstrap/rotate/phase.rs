@@ -107,7 +107,8 @@ pub fn phase(observed: &Observed, old: Option<&str>) -> Result<Phase, Vec<Unclea
     }
     let names = |list: &[String], key: &AgeKey| key.recipients.iter().any(|recipient| list.contains(recipient));
     // Who keeps sops-age in a file that the cluster itself does not open names neither there.
-    let concerned = |file: &&FileKeys| [&file.has, &file.wanted].iter().any(|list| names(list, &old) || names(list, &new));
+    let concerned =
+        |file: &&FileKeys| [&file.has, &file.wanted].iter().any(|list| names(list, &old) || names(list, &new));
     let all = |key: &AgeKey| {
         observed.files.iter().filter(concerned).all(|file| names(&file.has, key) && names(&file.wanted, key))
     };
@@ -138,7 +139,11 @@ fn pair(identities: &[AgeKey], old: Option<&str>) -> Result<Pair, Unclear> {
                 (None, Some((stem, number)), Some((other_stem, other_number)))
                     if stem == other_stem && number != other_number =>
                 {
-                    if number < other_number { two(one, other) } else { two(other, one) }
+                    if number < other_number {
+                        two(one, other)
+                    } else {
+                        two(other, one)
+                    }
                 }
                 _ => Err(Unclear::WhichIsOld(one.name.clone(), other.name.clone())),
             }
@@ -239,8 +244,7 @@ mod tests {
     #[test]
     fn a_stranger_in_a_file_stops_everything() {
         let two = [key("cluster.agekey", "c1"), key("cluster-2.agekey", "c2")];
-        let observed =
-            Observed { identities: two.to_vec(), files: vec![file(&["c1", "x", "o"], &["c1", "o", "p"])] };
+        let observed = Observed { identities: two.to_vec(), files: vec![file(&["c1", "x", "o"], &["c1", "o", "p"])] };
         let unclear = phase(&observed, None).unwrap_err();
         assert_eq!(
             unclear,
@@ -250,7 +254,8 @@ mod tests {
 
     #[test]
     fn which_is_old_is_told_by_the_number_or_by_the_person() {
-        let observed = |one: &str, other: &str| Observed { identities: vec![key(one, "a"), key(other, "b")], files: Vec::new() };
+        let observed =
+            |one: &str, other: &str| Observed { identities: vec![key(one, "a"), key(other, "b")], files: Vec::new() };
         let old_of = |observed: &Observed, old: Option<&str>| match phase(observed, old) {
             Ok(Phase::Added { old, .. }) => old.name,
             other => format!("{other:?}"),
@@ -259,7 +264,10 @@ mod tests {
         assert_eq!(old_of(&observed("age-2.agekey", "age.agekey"), None), "age.agekey");
         assert!(matches!(phase(&observed("a.agekey", "b.agekey"), None).unwrap_err()[..], [Unclear::WhichIsOld(..)]));
         assert_eq!(old_of(&observed("a.agekey", "b.agekey"), Some("b.agekey")), "b.agekey");
-        assert!(matches!(phase(&observed("a.agekey", "b.agekey"), Some("c.agekey")).unwrap_err()[..], [Unclear::NoSuchKey(_)]));
+        assert!(matches!(
+            phase(&observed("a.agekey", "b.agekey"), Some("c.agekey")).unwrap_err()[..],
+            [Unclear::NoSuchKey(_)]
+        ));
         assert!(matches!(phase(&Observed::default(), None).unwrap_err()[..], [Unclear::None]));
     }
 

@@ -93,8 +93,8 @@ fn add(text: &str, old: &str, new: &str) -> String {
             continue;
         }
         let (start, _) = line.split_once(old).unwrap_or_default();
-        let is_element = start.trim_start().trim_start_matches(['"', '\'']) == "- "
-            || matches!(start.trim(), "-" | "- \"" | "- '");
+        let is_element =
+            start.trim_start().trim_start_matches(['"', '\'']) == "- " || matches!(start.trim(), "-" | "- \"" | "- '");
         if is_element && line.matches(old).count() == 1 && !line.contains(',') {
             changed.push_str(line);
             if !line.ends_with('\n') {
@@ -189,7 +189,10 @@ mod tests {
             let more = edit(&text, add).unwrap_or_else(|| panic!("cannot add: {way}"));
             assert!(is_done(&more, add), "{way}\n{more}");
             let less = edit(&more, Edit::Remove { old: &a }).unwrap_or_else(|| panic!("cannot remove: {way}\n{more}"));
-            assert!(!less.contains(a.as_str()) && less.contains(c.as_str()) && less.contains(b.as_str()), "{way}\n{less}");
+            assert!(
+                !less.contains(a.as_str()) && less.contains(c.as_str()) && less.contains(b.as_str()),
+                "{way}\n{less}"
+            );
             assert!(is_done(&less, Edit::Remove { old: &a }));
         }
     }
@@ -208,7 +211,9 @@ mod tests {
     #[test]
     fn all_other_bytes_stay() {
         let [a, b, c] = recipients();
-        let text = format!("# remark\ncreation_rules:\n  - path_regex: \\.sops\\.ya?ml$  # odd\n    age: {a},{b}\nstores: {{yaml: {{indent: 2}}}}\n");
+        let text = format!(
+            "# remark\ncreation_rules:\n  - path_regex: \\.sops\\.ya?ml$  # odd\n    age: {a},{b}\nstores: {{yaml: {{indent: 2}}}}\n"
+        );
         let more = edit(&text, Edit::Add { old: &a, new: &c }).unwrap();
         assert_eq!(more, text.replace(a.as_str(), &format!("{a},{c}")));
     }

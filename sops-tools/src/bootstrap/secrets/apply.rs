@@ -96,7 +96,9 @@ impl SecretsPlan {
     ) -> Result<Ready, Failure> {
         let unsealed = |cause: String| {
             let problem = format!("{} cannot be sealed; nothing was written", item.secret);
-            Failure::new(ExitStatus::Refused, "bootstrap-seal", problem).cause(cause).hint("look at the cause; a value or a recipient does not fit")
+            Failure::new(ExitStatus::Refused, "bootstrap-seal", problem)
+                .cause(cause)
+                .hint("look at the cause; a value or a recipient does not fit")
         };
         let is_changed = item.step == Step::MakeAnew;
         let (before, bytes) = if is_changed {
@@ -105,9 +107,13 @@ impl SecretsPlan {
             let bytes = with_values(open, item.secret, values, at_hand, clock, entropy).map_err(unsealed)?;
             (Some(seen.bytes().to_vec()), bytes)
         } else {
-            let recipe = self.rules.recipe(&item.path, item.secret, &self.named).map_err(|faults| unsealed(faults.join("; ")))?;
+            let recipe = self
+                .rules
+                .recipe(&item.path, item.secret, &self.named)
+                .map_err(|faults| unsealed(faults.join("; ")))?;
             let text = plain(item.secret, &values).map_err(|error| unsealed(error.to_string()))?;
-            let bytes = encrypt(Format::Yaml, &text, &recipe, clock.now(), entropy).map_err(|error| unsealed(error.to_string()))?;
+            let bytes = encrypt(Format::Yaml, &text, &recipe, clock.now(), entropy)
+                .map_err(|error| unsealed(error.to_string()))?;
             (None, bytes)
         };
         let made = Made { secret: Some(item.secret), path: item.path.clone(), is_changed, generated };
@@ -134,9 +140,9 @@ impl SecretsPlan {
                 let done: Vec<String> = written.iter().map(|made| made.path.display().to_string()).collect();
                 let done = if done.is_empty() { "nothing".to_owned() } else { done.join(", ") };
                 let problem = format!("{} was not written; written before it, each whole: {done}", made.path.display());
-                return Err(Failure::new(ExitStatus::Unavailable, "bootstrap-partly", problem)
-                    .cause(error)
-                    .hint(format!("see to {} and give the same command again: what is there is kept", self.folder.display())));
+                return Err(Failure::new(ExitStatus::Unavailable, "bootstrap-partly", problem).cause(error).hint(
+                    format!("see to {} and give the same command again: what is there is kept", self.folder.display()),
+                ));
             }
             written.push(made);
         }
@@ -163,15 +169,17 @@ fn with_values(
         // A password may stand under its other name.
         let shape = secret.key(&key);
         let known = manifest.entries.iter().find(|entry| entry.key == key).or_else(|| {
-            let others = manifest.entries.iter().filter(|entry| shape.is_some_and(|shape| shape.name.fits(&entry.key)));
-            others.last().filter(|_| secret == BootstrapSecret::BackupRepo)
+            let mut others =
+                manifest.entries.iter().filter(|entry| shape.is_some_and(|shape| shape.name.fits(&entry.key)));
+            others.next().filter(|_| secret == BootstrapSecret::BackupRepo)
         });
         let (key, field) = known.map_or((key, Field::StringData), |entry| (entry.key.clone(), entry.field));
         let text = match field {
             Field::StringData => Zeroizing::new(value.expose().to_vec()),
             Field::Data => Zeroizing::new(BASE64_STANDARD.encode(value.expose()).into_bytes()),
         };
-        let at = At { document: Some(document), steps: vec![PathStep::Key(field.name().to_owned()), PathStep::Key(key)] };
+        let at =
+            At { document: Some(document), steps: vec![PathStep::Key(field.name().to_owned()), PathStep::Key(key)] };
         let node = Node::leaf(Value::Str(text));
         let change = open.set(&at, &node, clock.now(), entropy).map_err(|error| error.to_string())?;
         if let Change::Written(bytes) = change {

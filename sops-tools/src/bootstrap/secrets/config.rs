@@ -57,7 +57,9 @@ impl Rules {
         let place = self.path.display();
         let rule = match self.config.rule_for(file, &self.current) {
             Ok(Some(rule)) => rule,
-            Ok(None) => return Err(vec![format!("{place} has no creation_rules: add one with path_regex \\.sops\\.ya?ml$")]),
+            Ok(None) => {
+                return Err(vec![format!("{place} has no creation_rules: add one with path_regex \\.sops\\.ya?ml$")]);
+            }
             Err(error) => return Err(vec![format!("{error}: mend it, or add a rule for this file")]),
         };
         let groups = self.config.groups_of(rule).map_err(|error| vec![error.to_string()])?;
@@ -99,10 +101,16 @@ impl Rules {
         // The Secret with the cluster's own identity need not open for the cluster.
         if secret != BootstrapSecret::SopsAge {
             let missing = named.cluster.iter().filter(|recipient| !has(recipient));
-            faults.extend(missing.map(|recipient| format!("{place} does not name the cluster's recipient {recipient}: add it")));
+            faults.extend(
+                missing.map(|recipient| format!("{place} does not name the cluster's recipient {recipient}: add it")),
+            );
         }
         let missing = named.others.iter().filter(|recipient| !has(recipient));
-        faults.extend(missing.map(|recipient| format!("{place} does not name {recipient}: add it there; nothing here changes rules")));
+        faults.extend(
+            missing.map(|recipient| {
+                format!("{place} does not name {recipient}: add it there; nothing here changes rules")
+            }),
+        );
         let cluster: Vec<KeyId> = named.cluster.iter().map(KeyId::age).collect();
         if groups.iter().flatten().all(|key| cluster.contains(key)) {
             faults.push(format!("{place} names the cluster alone: with the cluster these files would be lost; add the operator's recipient"));
@@ -146,7 +154,8 @@ creation_rules:
     age: >-
 ",
     );
-    let all: Vec<String> = named.cluster.iter().chain(&named.others).map(|recipient| format!("      {recipient}")).collect();
+    let all: Vec<String> =
+        named.cluster.iter().chain(&named.others).map(|recipient| format!("      {recipient}")).collect();
     text + &all.join(",\n") + "\n"
 }
 

@@ -86,11 +86,10 @@ pub fn decide(secret: BootstrapSecret, standing: &Standing, wish: &Wish) -> Resu
     match standing {
         Standing::Absent if wish.regenerate => Err(Refusal::NothingToRegenerate),
         Standing::Absent if wish.is_asked || wish.has_values => Ok(Step::Make),
-        Standing::Absent => Ok(Step::LeaveOut),
         Standing::Faulty(faults) if wish.is_asked || wish.regenerate || wish.has_values => {
             Err(Refusal::Faulty(faults.clone()))
         }
-        Standing::Faulty(_) => Ok(Step::LeaveOut),
+        Standing::Absent | Standing::Faulty(_) => Ok(Step::LeaveOut),
         Standing::Sound if !wish.regenerate => match (wish.differs, secret) {
             (false, _) => Ok(Step::Keep),
             (true, BootstrapSecret::SopsAge | BootstrapSecret::VaultUnsealAge) => Err(Refusal::OtherKeys),
@@ -110,8 +109,14 @@ mod tests {
     use super::*;
     use BootstrapSecret::{BackupRepo, BackupS3, SopsAge, VaultUnsealAge, VaultUnsealS3Write};
 
-    const ASKED: Wish =
-        Wish { is_asked: true, has_values: false, regenerate: false, new_password: false, differs: false, covers_old: false };
+    const ASKED: Wish = Wish {
+        is_asked: true,
+        has_values: false,
+        regenerate: false,
+        new_password: false,
+        differs: false,
+        covers_old: false,
+    };
     const ANEW: Wish = Wish { regenerate: true, has_values: true, ..ASKED };
 
     fn faulty() -> Standing {

@@ -226,7 +226,8 @@ impl Wanted {
             Some(Source::Generated) => Ok((password(entropy), true)),
             Some(Source::Terminal) => self.typed(ask, "").map(|value| (value, false)),
             Some(Source::TerminalOrGenerated) => {
-                let typed = self.typed(ask, " (empty for a new random one; give the old one where the repository exists)")?;
+                let typed =
+                    self.typed(ask, " (empty for a new random one; give the old one where the repository exists)")?;
                 if typed.is_empty() { Ok((password(entropy), true)) } else { Ok((typed, false)) }
             }
         }
@@ -238,7 +239,8 @@ impl Wanted {
         for _ in 0..TRIES {
             let why = if faults.is_empty() { String::new() } else { format!("that cannot be used: {faults}\n") };
             let prompt = format!("{why}{}{remark}: ", self.shown());
-            let line = ask.ask(&prompt).map_err(|error| format!("{}: it cannot be asked for: {error}", self.shown()))?;
+            let line =
+                ask.ask(&prompt).map_err(|error| format!("{}: it cannot be asked for: {error}", self.shown()))?;
             if line.is_empty() && may_be_empty {
                 return Ok(Plaintext::copy_from(b""));
             }
@@ -255,9 +257,9 @@ impl Wanted {
 pub(super) fn names_of(content: Content, value: &Plaintext) -> Vec<String> {
     match content {
         Content::Line => Vec::new(),
-        Content::Identities => Identities::parse_readable(value.expose(), Path::new("")).0.map_or_else(Vec::new, |all| {
-            all.to_recipients().iter().map(ToString::to_string).collect()
-        }),
+        Content::Identities => Identities::parse_readable(value.expose(), Path::new(""))
+            .0
+            .map_or_else(Vec::new, |all| all.to_recipients().iter().map(ToString::to_string).collect()),
         Content::StoreKeys => StoreKeys::parse(value.expose(), Path::new(""))
             .map_or_else(|_| Vec::new(), |keys| keys.key_ids().map(str::to_owned).collect()),
     }

@@ -17,7 +17,9 @@ pub(super) fn findings(order: &Order<'_>, inside: Option<&Identities>, looked: &
 }
 
 fn manifests(looked: &[Looked], secret: BootstrapSecret) -> Vec<(&str, &SecretManifest)> {
-    let all = looked.iter().flat_map(|file| file.secrets.iter().map(move |(of, manifest)| (of, file.shown.as_str(), manifest)));
+    let all = looked
+        .iter()
+        .flat_map(|file| file.secrets.iter().map(move |(of, manifest)| (of, file.shown.as_str(), manifest)));
     all.filter(|(of, _, _)| **of == secret).map(|(_, shown, manifest)| (shown, manifest)).collect()
 }
 
@@ -26,7 +28,8 @@ fn presence(order: &Order<'_>, looked: &[Looked]) -> Vec<Finding> {
     let mut findings = Vec::new();
     for secret in BootstrapSecret::ALL {
         let verified = manifests(looked, secret);
-        let named = looked.iter().any(|file| BootstrapSecret::of_file(std::path::Path::new(&file.shown)) == Some(secret));
+        let named =
+            looked.iter().any(|file| BootstrapSecret::of_file(std::path::Path::new(&file.shown)) == Some(secret));
         if verified.is_empty() && !named && order.wanted.contains(&secret) {
             let seen = format!("no file holds it: {}", secret.purpose());
             let next = format!(
@@ -87,7 +90,8 @@ fn unseal(inside: Option<&Identities>, looked: &[Looked]) -> Vec<Finding> {
             .collect();
         if !opened.is_empty() {
             let seen = format!("the unseal daemon's identity opens SOPS files: {}", opened.join(", "));
-            let next = "give the daemon an identity of its own: whoever gets into Vault's namespace could read all of Git";
+            let next =
+                "give the daemon an identity of its own: whoever gets into Vault's namespace could read all of Git";
             findings.push(Finding::new(shown, Level::Drift, "unseal-opens-git", seen, next));
         } else if inside.is_some_and(|inside| shares(inside, &daemon)) {
             let seen = "the unseal daemon has the cluster's identity";
@@ -119,7 +123,13 @@ fn s3_keys(looked: &[Looked]) -> Vec<Finding> {
             });
             if same {
                 let seen = format!("it is the S3 key of {other} as well: {why}");
-                findings.push(Finding::new(shown, level, "same-s3-key", seen, "make a key of its own with fewer rights"));
+                findings.push(Finding::new(
+                    shown,
+                    level,
+                    "same-s3-key",
+                    seen,
+                    "make a key of its own with fewer rights",
+                ));
             }
         }
     }

@@ -70,7 +70,8 @@ fn of_manifest(shown: &str, secret: BootstrapSecret, manifest: &SecretManifest) 
                 }
             }
         }
-        if entry.field == Field::StringData && !manifest.head.disables(SUBSTITUTE) && has_variable(entry.value.expose()) {
+        if entry.field == Field::StringData && !manifest.head.disables(SUBSTITUTE) && has_variable(entry.value.expose())
+        {
             let seen = format!("{key} holds ${{…}}, which Flux' postBuild replaces in stringData");
             let next = format!("add the annotation {SUBSTITUTE}: disabled with sops-tools edit");
             findings.push(Finding::new(shown, Level::Drift, "substitution", seen, next));
@@ -98,7 +99,13 @@ fn unknown_key(shown: &str, secret: BootstrapSecret, key: &str) -> Finding {
         let seen = format!("{key} does not end with {AGEKEY}: Flux ignores it without a word");
         return Finding::new(shown, Level::Drift, "ignored-key", seen, "rename or remove it with sops-tools edit");
     }
-    Finding::new(shown, Level::Note, "unknown-key", format!("nobody reads the key {key}"), "remove it if you do not know it")
+    Finding::new(
+        shown,
+        Level::Note,
+        "unknown-key",
+        format!("nobody reads the key {key}"),
+        "remove it if you do not know it",
+    )
 }
 
 fn has_variable(value: &[u8]) -> bool {
@@ -116,7 +123,8 @@ fn passwords(shown: &str, manifest: &SecretManifest) -> Vec<Finding> {
     let found = manifest.value("RESTIC_PASSWORD").or_else(|| manifest.value("password"));
     if found.is_some_and(|password| password.len() < SHORT_PASSWORD) {
         let seen = format!("the password has fewer than {SHORT_PASSWORD} characters");
-        let next = "add a longer one to the repository (restic key add), put it here, then remove the old (restic key remove)";
+        let next =
+            "add a longer one to the repository (restic key add), put it here, then remove the old (restic key remove)";
         findings.push(Finding::new(shown, Level::Note, "short-password", seen, next));
     }
     findings

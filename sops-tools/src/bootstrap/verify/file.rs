@@ -65,7 +65,7 @@ pub(crate) fn cluster_identities(seen: &Seen, keyring: &dyn Keyring) -> Vec<Iden
     }
     let Ok(open) = seen.open(keyring) else { return Vec::new() };
     let manifests = manifests(&open).into_iter().filter(|(secret, _)| *secret == BootstrapSecret::SopsAge);
-    manifests.flat_map(|(_, manifest)| contents::identities(&manifest)).collect()
+    manifests.filter_map(|(_, manifest)| contents::identities(&manifest)).collect()
 }
 
 /// The bootstrap secrets that can be read from a verified file.
@@ -81,7 +81,8 @@ fn manifests(open: &OpenFile) -> Vec<(BootstrapSecret, SecretManifest)> {
 
 fn look_at(seen: &Seen, who: &Who<'_>, configs: &mut Configs, order: &Order<'_>) -> Looked {
     let shown = seen.shown();
-    let nothing = |finding: Finding| Looked { shown: shown.clone(), sealed: None, secrets: Vec::new(), findings: vec![finding] };
+    let nothing =
+        |finding: Finding| Looked { shown: shown.clone(), sealed: None, secrets: Vec::new(), findings: vec![finding] };
     if let Err(unread) = &seen.content {
         return nothing(unread_finding(&shown, unread));
     }
@@ -106,22 +107,12 @@ fn look_at(seen: &Seen, who: &Who<'_>, configs: &mut Configs, order: &Order<'_>)
 }
 
 fn unread_finding(shown: &str, unread: &Unread) -> Finding {
-    match unread {
-        Unread::TooLarge => Finding::new(
-            shown,
-            Level::Drift,
-            "too-large",
-            "it is larger than 5 MiB, more than Flux reads",
-            "split it, or keep it out of the tree",
-        ),
-        Unread::Failed(cause) => {
-            Finding::new(shown, Level::Unread, "unread", cause.clone(), "give yourself the right to read it")
-        }
-        Unread::Link => {
-            let seen = "it is a link, and was not followed";
-            Finding::new(shown, Level::Note, "link", seen, "Flux takes no link out of the tree; put the file itself there")
-        }
-    }
+    let (level, class, next) = match unread {
+        Unread::TooLarge => (Level::Drift, "too-large", "split it, or keep it out of the tree"),
+        Unread::Failed(_) => (Level::Unread, "unread", "give yourself the right to read it"),
+        Unread::Link => (Level::Note, "link", "Flux takes no link out of the tree; put the file itself there"),
+    };
+    Finding::new(shown, level, class, unread.to_string(), next)
 }
 
 /// A file that is no sealed one: in clear, or broken.
@@ -132,7 +123,13 @@ fn unsealed(shown: &str, seen: &Seen, error: &FileError) -> Finding {
     }
     let tree = formats::parse(seen.format, seen.bytes());
     if tree.is_ok_and(|tree| tree.documents.iter().all(|document| document.root.is_empty())) {
-        return Finding::new(shown, Level::Integrity, "damaged", "it is empty", "take the last good version: git log -p");
+        return Finding::new(
+            shown,
+            Level::Integrity,
+            "damaged",
+            "it is empty",
+            "take the last good version: git log -p",
+        );
     }
     let next = "take it out of Git's sight, seal it (sops-tools encrypt --in-place), and change every value in it: the history keeps them";
     Finding::new(shown, Level::Integrity, "in-clear", "it is not encrypted, or its sops block was removed", next)
@@ -142,11 +139,22 @@ fn blocks(shown: &str, file: &SopsFile) -> Vec<Finding> {
     let find = |document: usize| {
         let has_block = file.tree().documents.get(document - 1).is_some_and(|one| one.block.is_some());
         let (seen, level) = if has_block {
-            (format!("document {document} has another sops block than the first; only the first one is looked at by sops"), Level::Drift)
+            (
+                format!(
+                    "document {document} has another sops block than the first; only the first one is looked at by sops"
+                ),
+                Level::Drift,
+            )
         } else {
             (format!("document {document} has no sops block: Flux would apply the encrypted text"), Level::Integrity)
         };
-        Finding::new(shown, level, "block", seen, "take the last good version (git log -p), or decrypt and encrypt the file anew")
+        Finding::new(
+            shown,
+            level,
+            "block",
+            seen,
+            "take the last good version (git log -p), or decrypt and encrypt the file anew",
+        )
     };
     file.documents_with_other_blocks().into_iter().map(find).collect()
 }
@@ -185,7 +193,13 @@ fn places(shown: &str, file: &SopsFile) -> Vec<Finding> {
     }
     if heads.iter().any(|head| head.disables(DECRYPT)) {
         let seen = format!("the annotation {DECRYPT}: disabled lets Flux apply the encrypted text");
-        findings.push(Finding::new(shown, Level::Drift, "decrypt-disabled", seen, "remove the annotation with sops-tools edit"));
+        findings.push(Finding::new(
+            shown,
+            Level::Drift,
+            "decrypt-disabled",
+            seen,
+            "remove the annotation with sops-tools edit",
+        ));
     }
     findings
 }
@@ -210,18 +224,21 @@ fn is_nothing(value: &Value) -> bool {
 fn closed(shown: &str, file: &SopsFile, who: &Who<'_>) -> Vec<Finding> {
     let roles = [("cluster", who.cluster), ("operator", who.operator)];
     // Some keep the cluster's identity in a file that the cluster itself cannot open, and apply it by hand.
-    let holds_cluster = file.tree().documents.iter().any(|one| Head::of(one).secret() == Some(BootstrapSecret::SopsAge));
+    let holds_cluster =
+        file.tree().documents.iter().any(|one| Head::of(one).secret() == Some(BootstrapSecret::SopsAge));
     let closed = roles.into_iter().filter_map(|(role, identities)| {
         let identities = identities.filter(|identities| !opens(file, *identities))?;
         let labels: Vec<String> = file.metadata().key_ids().into_iter().flatten().map(|key| key.name).collect();
-        let named = identities.to_recipients().iter().any(|recipient| labels.iter().any(|label| label == recipient.as_str()));
+        let named =
+            identities.to_recipients().iter().any(|recipient| labels.iter().any(|label| label == recipient.as_str()));
         let class = if role == "cluster" { "cluster-closed" } else { "operator-closed" };
         if role == "cluster" && holds_cluster && !named {
             return None;
         }
         Some(if named {
             let seen = format!("it names the recipient of the {role}, but what is sealed there does not open");
-            let next = "somebody put that name there, or it is damaged: look at git log -p, then sops-tools rotate FILE";
+            let next =
+                "somebody put that name there, or it is damaged: look at git log -p, then sops-tools rotate FILE";
             Finding::new(shown, Level::Integrity, class, seen, next)
         } else {
             let seen = format!("the identity of the {role} does not open it");
@@ -246,7 +263,8 @@ fn unopened(shown: &str, error: &FileError) -> Finding {
     let seen = error.to_string().replace("\n  ", "; ");
     match error {
         FileError::NoDataKey(_) => {
-            let next = "give the operator's identity: --identity FILE or --keys DIR; unopened it does not count as sound";
+            let next =
+                "give the operator's identity: --identity FILE or --keys DIR; unopened it does not count as sound";
             Finding::new(shown, Level::Absent, "closed", seen, next)
         }
         FileError::Mac(_) => {

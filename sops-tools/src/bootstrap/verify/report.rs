@@ -35,7 +35,8 @@ impl Report {
             FileReport {
                 path: file.shown.clone(),
                 secrets: file.secrets.iter().map(|(secret, _)| *secret).collect(),
-                is_verified: file.sealed.is_some() && !findings.iter().any(|finding| unverified.contains(&finding.class)),
+                is_verified: file.sealed.is_some()
+                    && !findings.iter().any(|finding| unverified.contains(&finding.class)),
                 findings,
             }
         });

@@ -47,14 +47,26 @@ impl Configs {
             Some(Err(error)) => return vec![faulty(shown, error)],
             None => {
                 let next = "write one: sops-tools bootstrap secrets makes it, or name it with --config";
-                return vec![Finding::new(shown, Level::Absent, "no-config", "no .sops.yaml in its folder or above", next)];
+                return vec![Finding::new(
+                    shown,
+                    Level::Absent,
+                    "no-config",
+                    "no .sops.yaml in its folder or above",
+                    next,
+                )];
             }
         };
         let rule = match config.rule_for(path, &current) {
             Ok(Some(rule)) => rule,
             Ok(None) => {
                 let seen = format!("{} has no creation_rules", config.path.display());
-                return vec![Finding::new(shown, Level::Drift, "no-rule", seen, "add a rule with path_regex \\.sops\\.ya?ml$")];
+                return vec![Finding::new(
+                    shown,
+                    Level::Drift,
+                    "no-rule",
+                    seen,
+                    "add a rule with path_regex \\.sops\\.ya?ml$",
+                )];
             }
             Err(error) => return vec![faulty(shown, &error)],
         };
@@ -66,15 +78,25 @@ impl Configs {
 
 fn faulty(shown: &str, error: &ConfigError) -> Finding {
     match error {
-        ConfigError::NoMatch { .. } => {
-            Finding::new(shown, Level::Drift, "no-rule", error.to_string(), "add a rule whose path_regex matches this file")
-        }
+        ConfigError::NoMatch { .. } => Finding::new(
+            shown,
+            Level::Drift,
+            "no-rule",
+            error.to_string(),
+            "add a rule whose path_regex matches this file",
+        ),
         ConfigError::Faulty { faults, .. } => {
             let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
             let seen = format!("{error}: {}", told.join("; "));
             Finding::new(shown, Level::Drift, "config", seen, "mend the configuration")
         }
-        _ => Finding::new(shown, Level::Unread, "config", error.to_string(), "mend the configuration, or name another with --config"),
+        ConfigError::Unreadable { .. } => Finding::new(
+            shown,
+            Level::Unread,
+            "config",
+            error.to_string(),
+            "mend the configuration, or name another with --config",
+        ),
     }
 }
 

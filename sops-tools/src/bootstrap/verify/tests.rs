@@ -93,7 +93,8 @@ impl Bed {
         let keys = to.iter().map(|one| KeyId::age(recipient(one))).collect();
         let rule = Rule::of(RuleField::EncryptedRegex, regex).unwrap();
         let recipe = Recipe { rule, ..Recipe::to(vec![keys]) };
-        let sealed = encrypt(Format::Yaml, text.as_bytes(), &recipe, crate::clock::Clock::now(&System), &System).unwrap();
+        let sealed =
+            encrypt(Format::Yaml, text.as_bytes(), &recipe, crate::clock::Clock::now(&System), &System).unwrap();
         self.put(name, std::str::from_utf8(&sealed).unwrap());
     }
 
@@ -137,14 +138,20 @@ const S3: [(&str, &str); 2] = [("AWS_ACCESS_KEY_ID", "AKIA"), ("AWS_SECRET_ACCES
 
 const CASES: [Case; 39] = [
     ("mac", Level::Integrity, |bed| bed.change("backup-s3.sops.yaml", "type: Opaque", "type: Opaque2")),
-    ("value", Level::Integrity, |bed| bed.change("backup-s3.sops.yaml", "ID: ENC[AES256_GCM,data:", "ID: ENC[AES256_GCM,data:AAAA")),
+    ("value", Level::Integrity, |bed| {
+        bed.change("backup-s3.sops.yaml", "ID: ENC[AES256_GCM,data:", "ID: ENC[AES256_GCM,data:AAAA");
+    }),
     ("in-clear", Level::Integrity, |bed| bed.put("backup-s3.sops.yaml", &Bed::manifest(Secret::BackupS3, &S3))),
     ("damaged", Level::Integrity, |bed| bed.put("backup-s3.sops.yaml", "a: [\n")),
     ("damaged", Level::Integrity, |bed| bed.put("backup-s3.sops.yaml", "")),
     ("too-large", Level::Drift, |bed| bed.put("x.sops.yaml", &"#".repeat(6 << 20))),
     ("link", Level::Note, |bed| std::os::unix::fs::symlink("backup-s3.sops.yaml", bed.path("l.sops.yaml")).unwrap()),
     ("block", Level::Integrity, |bed| {
-        let text = format!("{}---\n{}", Bed::manifest(Secret::BackupS3, &S3), "kind: Secret\nmetadata: {name: x}\nstringData: {a: b}\n");
+        let text = format!(
+            "{}---\n{}",
+            Bed::manifest(Secret::BackupS3, &S3),
+            "kind: Secret\nmetadata: {name: x}\nstringData: {a: b}\n"
+        );
         bed.sealed("backup-s3.sops.yaml", &text);
         let text = bed.get("backup-s3.sops.yaml");
         let (start, second) = text.split_once("\n---\n").unwrap();
@@ -152,13 +159,24 @@ const CASES: [Case; 39] = [
         bed.put("backup-s3.sops.yaml", &format!("{start}\n---\n{second}\n"));
     }),
     ("value-in-clear", Level::Integrity, |bed| {
-        bed.seal("backup-s3.sops.yaml", &Bed::manifest(Secret::BackupS3, &S3), &[&bed.cluster, &bed.operator], "^data$");
+        bed.seal(
+            "backup-s3.sops.yaml",
+            &Bed::manifest(Secret::BackupS3, &S3),
+            &[&bed.cluster, &bed.operator],
+            "^data$",
+        );
     }),
     ("sealed-metadata", Level::Drift, |bed| {
-        bed.seal("backup-s3.sops.yaml", &Bed::manifest(Secret::BackupS3, &S3), &[&bed.cluster, &bed.operator], "Data$|type");
+        bed.seal(
+            "backup-s3.sops.yaml",
+            &Bed::manifest(Secret::BackupS3, &S3),
+            &[&bed.cluster, &bed.operator],
+            "Data$|type",
+        );
     }),
     ("decrypt-disabled", Level::Drift, |bed| {
-        let text = Bed::manifest(Secret::BackupS3, &S3).replace("kustomize.toolkit.fluxcd.io/substitute", crate::bootstrap::manifest::DECRYPT);
+        let text = Bed::manifest(Secret::BackupS3, &S3)
+            .replace("kustomize.toolkit.fluxcd.io/substitute", crate::bootstrap::manifest::DECRYPT);
         bed.sealed("backup-s3.sops.yaml", &text);
     }),
     ("cluster-closed", Level::Drift, |bed| {
@@ -179,9 +197,14 @@ const CASES: [Case; 39] = [
         bed.seal("backup-s3.sops.yaml", &Bed::manifest(Secret::BackupS3, &S3), &[&bed.stranger], REGEX);
     }),
     ("wrong-name", Level::Integrity, |bed| {
-        bed.sealed("backup-s3.sops.yaml", &Bed::manifest(Secret::BackupS3, &S3).replace("name: backup-s3", "name: backup-s4"));
+        bed.sealed(
+            "backup-s3.sops.yaml",
+            &Bed::manifest(Secret::BackupS3, &S3).replace("name: backup-s3", "name: backup-s4"),
+        );
     }),
-    ("empty-value", Level::Integrity, |bed| bed.change("backup-s3.sops.yaml", "stringData:\n", "stringData:\n    region: \"\"\n")),
+    ("empty-value", Level::Integrity, |bed| {
+        bed.change("backup-s3.sops.yaml", "stringData:\n", "stringData:\n    region: \"\"\n");
+    }),
     ("twice", Level::Drift, |bed| {
         let text = Bed::manifest(Secret::BackupS3, &S3) + "data:\n    AWS_ACCESS_KEY_ID: QUtJQQ==\n";
         bed.sealed("backup-s3.sops.yaml", &text);
@@ -203,7 +226,10 @@ const CASES: [Case; 39] = [
         bed.sealed("backup-s3.sops.yaml", &text.replace("substitute: disabled", "substitute: enabled"));
     }),
     ("two-passwords", Level::Drift, |bed| {
-        bed.secret(Secret::BackupRepo, &[("RESTIC_PASSWORD", "one-long-password-x"), ("password", "another-long-password")]);
+        bed.secret(
+            Secret::BackupRepo,
+            &[("RESTIC_PASSWORD", "one-long-password-x"), ("password", "another-long-password")],
+        );
     }),
     ("short-password", Level::Note, |bed| bed.secret(Secret::BackupRepo, &[("password", "short")])),
     ("no-config", Level::Absent, |bed| std::fs::remove_file(bed.path(".sops.yaml")).unwrap()),
@@ -227,7 +253,10 @@ const CASES: [Case; 39] = [
     ("missing", Level::Absent, |bed| std::fs::remove_file(bed.path("backup-s3.sops.yaml")).unwrap()),
     ("several", Level::Drift, |bed| bed.put("copy.sops.yaml", &bed.get("backup-s3.sops.yaml"))),
     ("rotation", Level::Note, |bed| {
-        bed.secret(Secret::SopsAge, &[("cluster.agekey", &text_of(&bed.cluster)), ("cluster-2.agekey", &text_of(&bed.stranger))]);
+        bed.secret(
+            Secret::SopsAge,
+            &[("cluster.agekey", &text_of(&bed.cluster)), ("cluster-2.agekey", &text_of(&bed.stranger))],
+        );
     }),
     ("unseal-opens-git", Level::Drift, |bed| {
         let to = [&bed.cluster, &bed.operator, &bed.unseal];
@@ -314,7 +343,8 @@ fn the_worst_finding_gives_the_exit_status() {
 
 #[test]
 fn every_class_of_a_finding_is_documented_and_nothing_else_is() {
-    let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/bootstrap-secrets.md")).unwrap();
+    let page =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/bootstrap-secrets.md")).unwrap();
     let (_, table) = page.split_once("<!-- findings -->\n").unwrap();
     let (table, _) = table.split_once("<!-- end -->").unwrap();
     let rows = table.lines().skip(2).map(|line| line.trim_matches('|').split('|').map(str::trim).collect::<Vec<_>>());
@@ -323,12 +353,8 @@ fn every_class_of_a_finding_is_documented_and_nothing_else_is() {
     let made: BTreeSet<String> = CASES.iter().map(|(class, ..)| *class).chain(others).map(str::to_owned).collect();
     assert_eq!(documented, made);
     // What the tests provoke is what the source can say.
-    let sources = [
-        include_str!("file.rs"),
-        include_str!("contents.rs"),
-        include_str!("across.rs"),
-        include_str!("rules.rs"),
-    ];
+    let sources =
+        [include_str!("file.rs"), include_str!("contents.rs"), include_str!("across.rs"), include_str!("rules.rs")];
     for class in &made {
         assert!(sources.iter().any(|source| source.contains(&format!("\"{class}\""))), "{class} is in no source");
     }

@@ -98,8 +98,11 @@ fn planned_text(plan: &RotatePlan) -> String {
         Action::Remove => format!("would remove the old identity; {} stays", plan.new_key),
         Action::Nothing => "would do nothing: sops-age holds one identity".to_owned(),
     };
-    let files: String = plan.files.iter().map(|path| format!("  {}\n", path.display())).collect();
-    format!("{what}\n{files}nothing was written\n")
+    let mut text = format!("{what}\n");
+    for path in &plan.files {
+        let _ = writeln!(text, "  {}", path.display());
+    }
+    text + "nothing was written\n"
 }
 
 fn planned_json(plan: &RotatePlan) -> Value {
@@ -128,9 +131,10 @@ fn done_text(rotated: &Rotated, finished: &[PathBuf]) -> String {
 }
 
 fn listed(values: &[String], path: &Path) -> String {
-    let names: String = values.iter().map(|value| format!("\n  {value}")).collect();
     let advice = match BootstrapSecret::of_file(path) {
-        Some(BootstrapSecret::BackupRepo) => "restic key add with a new password, put it here, then restic key remove the old one",
+        Some(BootstrapSecret::BackupRepo) => {
+            "restic key add with a new password, put it here, then restic key remove the old one"
+        }
         Some(BootstrapSecret::BackupS3 | BootstrapSecret::VaultUnsealS3 | BootstrapSecret::VaultUnsealS3Write) => {
             "make a new S3 key, put it here (bootstrap secrets --regenerate), then delete the old one at the store"
         }
@@ -140,7 +144,7 @@ fn listed(values: &[String], path: &Path) -> String {
         Some(BootstrapSecret::SopsAge) => "done by this change",
         None => "change it where it is used, then here",
     };
-    format!("{names}\n  do: {advice}")
+    format!("\n  {}\n  do: {advice}", values.join("\n  "))
 }
 
 fn next(rotated: &Rotated) -> String {
@@ -157,7 +161,7 @@ fn next(rotated: &Rotated) -> String {
         Action::Remove => format!(
             "\nthe old identity opens nothing that is written from now on; {key} stays: {}\n\
              next: commit and push; where sops-age is applied by hand: sops-tools bootstrap show sops-age | kubectl apply --server-side -f -\n\
-             keep a copy of the new identity with the offline key: sops-tools get FILE '[\"stringData\"][\"{key}\"]'\n\
+             keep a copy of the new identity with the offline key, in the place of cluster.agekey: sops-tools get FILE '[\"stringData\"][\"{key}\"]'\n\
              then change the values above: whoever had the old identity has read them, and Git keeps the old files",
             rotated.recipient
         ),

@@ -167,9 +167,10 @@ fn word(step: Step) -> &'static str {
 fn planned_json(plan: &SecretsPlan) -> Value {
     let (config, is_new) = plan.configuration();
     let items = plan.items.iter().map(|item| {
-        let values = item.values.iter().map(|value| {
-            json!({"key": value.key, "source": value.source.as_ref().map(ToString::to_string)})
-        });
+        let values = item
+            .values
+            .iter()
+            .map(|value| json!({"key": value.key, "source": value.source.as_ref().map(ToString::to_string)}));
         json!({
             "secret": item.secret.to_string(),
             "path": item.path,
@@ -200,7 +201,10 @@ fn made_text(made: &[Made], kept: &[(BootstrapSecret, PathBuf)], done: bool, fol
         let of = one.secret.map_or_else(|| "who may open the files".to_owned(), |secret| secret.to_string());
         let _ = writeln!(text, "{word} {}: {of}", one.path.display());
         for key in &one.generated {
-            let _ = writeln!(text, "  {key} is random; where the repository exists already, its own password belongs here: give it with --value");
+            let _ = writeln!(
+                text,
+                "  {key} is random; where the repository exists already, its own password belongs here: give it with --value"
+            );
         }
     }
     if done {

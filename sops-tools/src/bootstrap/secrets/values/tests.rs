@@ -10,7 +10,11 @@ impl Ask for Typed {
 
     fn ask(&mut self, prompt: &str) -> io::Result<Zeroizing<String>> {
         self.1.push(prompt.to_owned());
-        if self.0.is_empty() { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(Zeroizing::new(self.0.remove(0).to_owned())) }
+        if self.0.is_empty() {
+            Err(io::ErrorKind::UnexpectedEof.into())
+        } else {
+            Ok(Zeroizing::new(self.0.remove(0).to_owned()))
+        }
     }
 }
 
@@ -48,7 +52,10 @@ fn what_nobody_gave_is_named_with_the_way_to_give_it() {
     let all = get(&Places::default(), BootstrapSecret::VaultUnsealAge, &[]);
     let told: Vec<&String> = all.iter().filter_map(|one| one.as_ref().err()).collect();
     assert_eq!(told.len(), 2);
-    assert!(told[0].starts_with("secrets/vault-unseal-age: unseal.agekey: nobody said where it comes from: --keys DIR"), "{told:?}");
+    assert!(
+        told[0].starts_with("secrets/vault-unseal-age: unseal.agekey: nobody said where it comes from: --keys DIR"),
+        "{told:?}"
+    );
     assert!(told[0].contains("unseal/unseal.agekey") && told[1].contains("--value vault-unseal-age/store.key=FILE"));
 }
 
@@ -73,7 +80,10 @@ fn what_cannot_be_used_is_asked_for_again_and_then_told_without_repeating_it() {
     assert_eq!(got[1].as_ref().err().unwrap(), "secrets/vault-unseal-s3: AWS_SECRET_ACCESS_KEY: it is empty");
     let mut typed = Typed(vec![" hidden", "good"], Vec::new());
     let _ = asked.wanted(BootstrapSecret::VaultUnsealS3)[0].get(&mut typed, &System);
-    assert!(typed.1[1].starts_with("that cannot be used: it begins or ends with white space") && !typed.1[1].contains("hidden"));
+    assert!(
+        typed.1[1].starts_with("that cannot be used: it begins or ends with white space")
+            && !typed.1[1].contains("hidden")
+    );
 }
 
 #[test]
