@@ -83,8 +83,27 @@ fn every_flag_that_a_text_of_the_programs_names_exists() {
     assert_eq!(flags_named("with --one, --two-three; a--b ---").collect::<Vec<_>>(), ["one", "two-three"]);
 }
 
-/// Flags of age, which a comment or an example names.
-const OF_OTHERS: [&str; 1] = ["decrypt"];
+/// Flags of age and git, which a comment or an example names or that git is started with.
+const OF_OTHERS: [&str; 18] = [
+    "decrypt",
+    "flag",
+    "batch",
+    "buffer",
+    "cached",
+    "diff-filter",
+    "get",
+    "max-count",
+    "no-abbrev",
+    "no-renames",
+    "quiet",
+    "raw",
+    "replace-all",
+    "replace-text",
+    "root",
+    "stage",
+    "stdin",
+    "topo-order",
+];
 
 fn gather_flags(command: &clap::Command, flags: &mut std::collections::BTreeSet<String>) {
     flags.extend(command.get_arguments().filter_map(|argument| argument.get_long()).map(str::to_owned));
