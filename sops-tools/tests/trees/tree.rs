@@ -105,8 +105,7 @@ fn one_bad_file_keeps_all_others_as_they_are() {
     bed.rule(&[&me]);
     every_format(&bed);
     let good = bed.read("secrets/a.yaml");
-    let broken: String =
-        good.lines().filter(|line| !line.starts_with("name:")).map(|line| format!("{line}\n")).collect();
+    let broken: String = good.lines().filter(|line| !line.starts_with("name:")).flat_map(|line| [line, "\n"]).collect();
     bed.put("secrets/a.yaml", &broken);
     let before = bed.files();
     let refused = bed.run(Some(&me), &["rotate", "secrets"]);
