@@ -13,5 +13,6 @@ pub mod inventory;
 pub mod journal;
 pub mod judge;
 pub mod leak;
+pub mod nested;
 pub mod place;
 pub mod plan;

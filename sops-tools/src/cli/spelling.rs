@@ -105,7 +105,7 @@ fn looks_like_a_file(word: Option<&OsString>) -> bool {
     word.is_some_and(|word| word.to_string_lossy().contains(['.', '/']) || Path::new(word).exists())
 }
 
-/// `--flag` and `-f` of every command, where a word follows that belongs to it.
+/// The flags of every command, long and short, where a word follows that belongs to them.
 fn flags_with_values(definition: &clap::Command) -> BTreeSet<String> {
     let mut commands = vec![definition];
     let mut names = BTreeSet::new();

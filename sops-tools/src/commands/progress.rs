@@ -1,7 +1,9 @@
-//! How far a long command is: a bar on a terminal, now and then a line elsewhere.
+//! How far a long command is: a bar on a terminal, a line every few seconds elsewhere.
 
 use std::io::IsTerminal as _;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -9,8 +11,8 @@ use crate::terminal;
 
 /// Fewer things are done before anybody could ask.
 const WORTH_TELLING: usize = 100;
-/// Lines that are told on the way.
-const LINES: usize = 5;
+/// How long nothing is told where there is no terminal.
+const PAUSE: Duration = Duration::from_secs(5);
 
 /// Counts things that are done, from any thread. It is told on standard error.
 pub(crate) struct Progress {
@@ -18,6 +20,8 @@ pub(crate) struct Progress {
     all: usize,
     done: AtomicUsize,
     bar: Option<ProgressBar>,
+    /// When a line was told last, or it began.
+    told: Mutex<Instant>,
 }
 
 impl Progress {
@@ -32,7 +36,7 @@ impl Progress {
             bar.set_message(word);
             bar
         });
-        Self { word, all, done: AtomicUsize::new(0), bar }
+        Self { word, all, done: AtomicUsize::new(0), bar, told: Mutex::new(Instant::now()) }
     }
 
     /// One more is done.
@@ -40,7 +44,11 @@ impl Progress {
         let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
         if let Some(bar) = &self.bar {
             bar.inc(1);
-        } else if self.all >= WORTH_TELLING && done * LINES / self.all != (done - 1) * LINES / self.all {
+        } else if self.all >= WORTH_TELLING
+            && let Ok(mut told) = self.told.try_lock()
+            && told.elapsed() >= PAUSE
+        {
+            *told = Instant::now();
             terminal::say(&format!("{}: {done} of {}", self.word, self.all));
         }
     }

@@ -19,6 +19,7 @@ use crate::git::program::Git;
 use crate::parallel;
 use crate::report::{ExitStatus, Failure};
 use crate::scan::allow::{self, AllowList, Line};
+use crate::scan::placeholder::is_example;
 use crate::scan::{Hit, Kind, line_of, manifest, text};
 use crate::sops::config::absolute;
 use crate::terminal::{self, Output};
@@ -212,9 +213,12 @@ fn sightings(place: &Where, path: &Path, bytes: &[u8], configs: &Configs, tree: 
         line: Some(hit.line),
         secret: Zeroizing::new(bytes.get(hit.secret.clone()).unwrap_or_default().to_vec()),
     };
-    let by_form = text::hits(bytes);
+    // In an example words stand where secrets would; a real key is known by its form all the same.
+    let is_example = is_example(path);
+    let mut by_form = text::hits(bytes);
+    by_form.retain(|hit| !is_example || !matches!(hit.kind, Kind::ResticPassword | Kind::S3AccessKey));
     let mut all: Vec<Sighting> = by_form.iter().map(sighting).collect();
-    let manifests = manifest::hits(path, bytes);
+    let manifests = if is_example { Vec::new() } else { manifest::hits(path, bytes) };
     all.extend(manifests.iter().filter(|hit| !by_form.iter().any(|other| other.line == hit.line)).map(sighting));
     // A whole file is known by its digest.
     let of_file = |kind, line| Sighting {

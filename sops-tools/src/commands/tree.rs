@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::io::BufRead as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
@@ -18,10 +19,11 @@ use crate::terminal::{self, Output};
 use crate::worktree::apply::{ApplyError, CONTENTS_LIMIT, Ground, Settled, Unfinished, apply, settle, unfinished};
 use crate::worktree::detect::{Looks, look};
 use crate::worktree::disk::Real;
-use crate::worktree::inventory::FileAt;
+use crate::worktree::inventory::{FileAt, Skipped};
 use crate::worktree::journal::{Direction, Journal};
+use crate::worktree::nested::{Nested, nested};
 use crate::worktree::place::{LockError, Tree};
-use crate::worktree::plan::{self, Action, Means, Obstacle, Planned, Sealed, Verb, Wishes, plan};
+use crate::worktree::plan::{self, Action, Change, Means, Obstacle, Planned, Sealed, Verb, Wishes, Within, plan};
 
 /// What the command is told.
 pub(crate) struct Wish {
@@ -80,6 +82,7 @@ pub(crate) fn run(wish: &Wish, form: Output, site: &Site<'_>) -> Result<(), Fail
         );
     }
     let planned = make_plan(wish, &tree, site)?;
+    let whole = plan::changes(&planned).map_err(|obstacle| obstacle_failure(&[obstacle]))?;
     let changes = planned.iter().filter(|one| one.action != Action::Unchanged).count();
     let report = |dry_run: bool| {
         json!({
@@ -95,7 +98,7 @@ pub(crate) fn run(wish: &Wish, form: Output, site: &Site<'_>) -> Result<(), Fail
     if wish.verb == Verb::UpdateKeys && !wish.yes && !agreed(&planned)? {
         return terminal::conclude(form, "nothing was changed", report(true), None);
     }
-    write(&planned, ground, command, site).map_err(|error| apply_failure(error, &tree))?;
+    write(&whole, ground, command, site).map_err(|error| apply_failure(error, &tree))?;
     terminal::conclude(form, &(plan_text(&planned, "has", false) + &after(&planned)), report(false), None)
 }
 
@@ -194,7 +197,6 @@ fn command_of(wish: &Wish, tree: &Tree, site: &Site<'_>) -> String {
 enum Looked {
     Sealed(Box<Sealed>),
     Obstacle(Obstacle),
-    Nothing,
 }
 
 fn make_plan(wish: &Wish, tree: &Tree, site: &Site<'_>) -> Result<Vec<Planned>, Failure> {
@@ -210,11 +212,14 @@ fn make_plan(wish: &Wish, tree: &Tree, site: &Site<'_>) -> Result<Vec<Planned>, 
     for (place, why) in &survey.walked.unreadable {
         obstacles.push(unreadable(place, why.clone()));
     }
-    for looked in looked {
+    for (place, why) in survey.walked.skipped.iter().filter(|(_, why)| *why == Skipped::OtherRun) {
+        let hint = "updatekeys or rotate there finishes it; with --undo it is taken back";
+        obstacles.push(Obstacle::new(ExitStatus::Refused, "unfinished-run", place, why.to_string(), hint));
+    }
+    for looked in looked.into_iter().flatten() {
         match looked {
             Looked::Sealed(one) => sealed.push(*one),
             Looked::Obstacle(obstacle) => obstacles.push(obstacle),
-            Looked::Nothing => {}
         }
     }
     if !obstacles.is_empty() {
@@ -240,20 +245,33 @@ fn make_plan(wish: &Wish, tree: &Tree, site: &Site<'_>) -> Result<Vec<Planned>, 
         .map_err(|obstacles| obstacle_failure(&obstacles))
 }
 
-fn look_at(at: &FileAt) -> Looked {
+fn look_at(at: &FileAt) -> Vec<Looked> {
     let source = match read(at) {
         Ok(source) => source,
         // What is that large is no SOPS file that anything else reads.
         Err(error) if error.kind() == FileErrorKind::TooLarge => {
             tracing::warn!(file = %at.shown, "not looked at: larger than is read");
-            return Looked::Nothing;
+            return Vec::new();
         }
-        Err(error) => return Looked::Obstacle(unreadable(&at.shown, error.to_string())),
+        Err(error) => return vec![Looked::Obstacle(unreadable(&at.shown, error.to_string()))],
+    };
+    let of = |looks: Looks, at: FileAt, source: Vec<u8>, within: Option<Within>| match looks {
+        Looks::Sealed(file) => Some(Looked::Sealed(Box::new(Sealed { at, source, file: *file, within }))),
+        Looks::Damaged(error) => Some(Looked::Obstacle(plan::damaged(&at, &error))),
+        Looks::Plain => None,
     };
     match look(&at.relative, &source) {
-        Looks::Sealed(file) => Looked::Sealed(Box::new(Sealed { at: at.clone(), source, file: *file })),
-        Looks::Damaged(error) => Looked::Obstacle(plan::damaged(at, &error)),
-        Looks::Plain => Looked::Nothing,
+        Looks::Plain => {
+            let fields = nested(&at.relative, &source);
+            let manifest = Arc::new(source);
+            let within = |span| Some(Within { manifest: Arc::clone(&manifest), at: span });
+            let fields = fields.into_iter().filter_map(|Nested { field, at: span, bytes, looks }| {
+                let at = FileAt { shown: format!("{} ({field})", at.shown), ..at.clone() };
+                of(looks, at, bytes, within(span))
+            });
+            fields.collect()
+        }
+        looks => of(looks, at.clone(), source, None).into_iter().collect(),
     }
 }
 
@@ -302,15 +320,14 @@ fn agreed(planned: &[Planned]) -> Result<bool, Failure> {
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
-fn write(planned: &[Planned], ground: Ground<'_>, command: String, site: &Site<'_>) -> Result<(), ApplyError> {
-    let of_plan = || planned.iter().filter(|one| one.action != Action::Unchanged);
-    let bytes: usize = of_plan().map(|one| one.old.len() + one.new.len()).sum();
+fn write(changes: &[Change], ground: Ground<'_>, command: String, site: &Site<'_>) -> Result<(), ApplyError> {
+    let bytes: usize = changes.iter().map(|one| one.old.len() + one.new.len()).sum();
     if bytes > CONTENTS_LIMIT {
         let error = std::io::Error::other(format!("more than {CONTENTS_LIMIT} bytes would change at once"));
         return Err(ApplyError::Nothing(FileError::of("change", ground.root, &error)));
     }
     let started = seconds(site.clock.now()).to_string();
-    let changes = of_plan().map(|one| (one.at.relative.as_path(), one.old.as_slice(), one.new.as_slice()));
+    let changes = changes.iter().map(|one| (one.at.relative.as_path(), one.old.as_slice(), one.new.as_slice()));
     let (journal, contents) = Journal::new(site.entropy.id(), command, started, changes);
     apply(ground, &journal, &contents)
 }

@@ -15,9 +15,10 @@ use crate::terminal::{self, Output};
 use crate::worktree::apply::{Ground, Unfinished, unfinished};
 use crate::worktree::detect::{Looks, look};
 use crate::worktree::disk::Real;
-use crate::worktree::inventory::FileAt;
+use crate::worktree::inventory::{FileAt, Skipped};
 use crate::worktree::judge::{Class, Finding, damaged, with_key, without_key};
 use crate::worktree::leak::leak;
+use crate::worktree::nested::{Nested, nested};
 
 /// What `verify` is told.
 pub(crate) struct Wish {
@@ -32,7 +33,8 @@ pub(crate) struct Wish {
 /// What was seen of one file.
 #[derive(Default)]
 struct Seen {
-    is_sealed: bool,
+    /// SOPS files: itself, or fields of a Secret.
+    sealed: usize,
     is_too_large: bool,
     findings: Vec<Finding>,
 }
@@ -57,7 +59,7 @@ pub(crate) fn run(wish: &Wish, form: Output, site: &Site<'_>) -> Result<(), Fail
     findings.extend(
         survey.walked.unreadable.iter().map(|(place, why)| Finding::new(Class::Unreadable, place, why.clone())),
     );
-    let sealed = seen.iter().filter(|seen| seen.is_sealed).count();
+    let sealed = seen.iter().map(|seen| seen.sealed).sum();
     let too_large: Vec<&str> = seen
         .iter()
         .zip(&survey.walked.files)
@@ -88,37 +90,68 @@ fn examine(at: &FileAt, survey: &Survey, keyring: Option<&Gathered>) -> Seen {
         }
     };
     match look(&at.relative, &bytes) {
+        Looks::Plain => {
+            let mut seen = Seen::default();
+            for Nested { field, bytes, looks, .. } in nested(&at.relative, &bytes) {
+                let shown = format!("{} ({field})", at.shown);
+                seen.sealed += 1;
+                seen.findings.extend(judge(at, &shown, &bytes, looks, survey, keyring));
+            }
+            if let Ok(Some((_, rule))) = survey.configs.rule(&at.path) {
+                let found = leak(&at.relative, &bytes, rule).map(|line| Finding {
+                    line,
+                    ..Finding::new(Class::Leak, &at.shown, format!("rule {}", rule.number))
+                });
+                seen.findings.extend(found);
+            }
+            seen
+        }
+        looks => Seen { sealed: 1, findings: judge(at, &at.shown, &bytes, looks, survey, keyring), ..Seen::default() },
+    }
+}
+
+/// What is wrong with a sealed file, shown as `shown`, that lies at `at`.
+fn judge(
+    at: &FileAt,
+    shown: &str,
+    bytes: &[u8],
+    looks: Looks,
+    survey: &Survey,
+    keyring: Option<&Gathered>,
+) -> Vec<Finding> {
+    match looks {
         Looks::Sealed(file) => {
-            let mut findings = without_key(&at.shown, &bytes, &file, survey.configs.rule(&at.path));
+            let mut findings = without_key(shown, bytes, &file, survey.configs.rule(&at.path));
             // A value in clear is told already, in better words.
             let has_clear = findings.iter().any(|finding| finding.class == Class::ClearValue);
-            findings.extend(keyring.and_then(|keyring| with_key(&at.shown, *file, keyring)).filter(|_| !has_clear));
-            Seen { is_sealed: true, findings, ..Seen::default() }
+            findings.extend(keyring.and_then(|keyring| with_key(shown, *file, keyring)).filter(|_| !has_clear));
+            findings
         }
-        Looks::Damaged(error) => {
-            Seen { is_sealed: true, findings: vec![damaged(&at.shown, &error)], ..Seen::default() }
-        }
-        Looks::Plain => {
-            let Ok(Some((_, rule))) = survey.configs.rule(&at.path) else { return Seen::default() };
-            let found = leak(&at.relative, &bytes, rule)
-                .map(|line| Finding { line, ..Finding::new(Class::Leak, &at.shown, format!("rule {}", rule.number)) });
-            Seen { findings: found.into_iter().collect(), ..Seen::default() }
-        }
+        Looks::Damaged(error) => vec![damaged(shown, &error)],
+        Looks::Plain => Vec::new(),
     }
 }
 
 /// What an earlier run left.
 fn left_over(survey: &Survey) -> Vec<Finding> {
     let ground = Ground { disk: &Real, root: &survey.tree.root, state: &survey.tree.state() };
-    match unfinished(ground) {
+    let mut findings: Vec<Finding> = survey
+        .walked
+        .skipped
+        .iter()
+        .filter(|(_, why)| *why == Skipped::OtherRun)
+        .map(|(place, _)| Finding::new(Class::Unfinished, place, ""))
+        .collect();
+    findings.extend(match unfinished(ground) {
         Ok(None | Some(Unfinished::Prepared(None))) => Vec::new(),
         Ok(Some(_)) => vec![Finding::new(Class::Unfinished, &survey.tree.root.display().to_string(), "")],
         Err(error) => vec![Finding::new(Class::Unfinished, &survey.tree.root.display().to_string(), error.to_string())],
-    }
+    });
+    findings
 }
 
 fn not_looked_at(survey: &Survey, too_large: &[&str]) -> Vec<Value> {
-    let skipped = survey.walked.skipped.iter().map(|(place, why)| json!({"place": place, "why": why}));
+    let skipped = survey.walked.skipped.iter().map(|(place, why)| json!({"place": place, "why": why.to_string()}));
     skipped.chain(too_large.iter().map(|place| json!({"place": place, "why": "larger than is read"}))).collect()
 }
 

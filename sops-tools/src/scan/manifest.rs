@@ -47,54 +47,96 @@ const PUBLIC_KEYS: [&str; 25] = [
 static MARK: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(r#"(?-u)["']?kind["']?\s*:\s*["']?Secret["']?\s*(?:[#,}\r\n]|$)"#).ok());
 
+/// Whether a file may hold a Secret at all: a quick look.
+pub fn may_hold(path: &Path, bytes: &[u8]) -> bool {
+    matches!(Format::of_path(path), Format::Yaml | Format::Json)
+        && MARK.as_ref().is_some_and(|mark| mark.is_match(bytes))
+}
+
 /// The Secrets of a YAML or JSON file that hold a value in clear; one finding each.
 ///
-/// What is no readable file of its format, such as a template, holds none.
+/// A document that is no readable YAML, such as a template, holds none.
 pub fn hits(path: &Path, bytes: &[u8]) -> Vec<Hit> {
-    let format = Format::of_path(path);
-    if !matches!(format, Format::Yaml | Format::Json) || !MARK.as_ref().is_some_and(|mark| mark.is_match(bytes)) {
+    if !may_hold(path, bytes) {
         return Vec::new();
     }
-    wiping_stack(|| formats::parse(format, bytes).map(|tree| in_tree(&tree, bytes)).unwrap_or_default())
+    let format = Format::of_path(path);
+    wiping_stack(|| match formats::parse(format, bytes) {
+        Ok(tree) => in_tree(&tree, bytes),
+        Err(_) if format == Format::Yaml => one_by_one(bytes),
+        Err(_) => Vec::new(),
+    })
+}
+
+/// Each document for itself, where one of them spoils the file.
+fn one_by_one(bytes: &[u8]) -> Vec<Hit> {
+    let (mut hits, mut start, mut line) = (Vec::new(), 0, 1);
+    let mut take = |from: usize, to: usize, first_line: usize| {
+        let document = bytes.get(from..to).unwrap_or_default();
+        let found = formats::parse(Format::Yaml, document).map(|tree| in_tree(&tree, document)).unwrap_or_default();
+        hits.extend(found.into_iter().map(|hit| Hit {
+            line: hit.line + first_line - 1,
+            secret: hit.secret.start + from..hit.secret.end + from,
+            ..hit
+        }));
+    };
+    let (mut at, mut first_line) = (0, 1);
+    for text in bytes.split_inclusive(|byte| *byte == b'\n') {
+        at += text.len();
+        line += 1;
+        if text.trim_ascii_end() == b"---" {
+            take(start, at - text.len(), first_line);
+            (start, first_line) = (at, line);
+        }
+    }
+    take(start, bytes.len(), first_line);
+    hits
 }
 
 /// The same of a tree that was read already.
 pub fn in_tree(tree: &Tree, bytes: &[u8]) -> Vec<Hit> {
-    let mut hits = Vec::new();
+    let hit = |leaf: &Leaf| Hit {
+        kind: Kind::SecretManifest,
+        line: line_of(bytes, leaf.at.start),
+        sure: true,
+        secret: leaf.at.clone(),
+    };
+    secrets(tree).into_iter().filter_map(|items| first_clear(items).map(hit)).collect()
+}
+
+/// Every Secret, also those within a list of manifests, in their order.
+pub fn secrets(tree: &Tree) -> Vec<&[Item]> {
+    let mut found = Vec::new();
     let mut open: Vec<&[Item]> = tree.documents.iter().rev().map(|document| document.root.as_slice()).collect();
     while let Some(items) = open.pop() {
-        let start = open.len();
         if is_secret(items) {
-            hits.extend(first_clear(items).map(|leaf| Hit {
-                kind: Kind::SecretManifest,
-                line: line_of(bytes, leaf.at.start),
-                sure: true,
-                secret: leaf.at.clone(),
-            }));
+            found.push(items);
             continue;
         }
+        let start = open.len();
         for entry in entries(items) {
             push_maps(&entry.node, &mut open);
         }
         open.get_mut(start..).unwrap_or_default().reverse();
     }
-    hits
+    found
 }
 
 /// Whether a map is a manifest of Kubernetes, of whatever kind; `None` for no manifest.
 pub fn kind_of(items: &[Item]) -> Option<String> {
-    let text = |name: &str| {
-        let entry = entries(items).find(|entry| entry.key == name)?;
-        match &entry.node {
-            Node::Leaf(Leaf { value: Value::Str(text), .. }) => String::from_utf8(text.to_vec()).ok(),
-            _ => None,
-        }
-    };
-    text("apiVersion").and(text("kind"))
+    text_of(items, "apiVersion").and(text_of(items, "kind"))
 }
 
 fn is_secret(items: &[Item]) -> bool {
-    kind_of(items).is_some_and(|kind| kind == "Secret")
+    text_of(items, "kind").is_some_and(|kind| kind == "Secret")
+}
+
+fn text_of(items: &[Item], name: &str) -> Option<String> {
+    let entry = entries(items).find(|entry| entry.key == name)?;
+    match &entry.node {
+        Node::Leaf(Leaf { value: Value::Str(text), .. }) => String::from_utf8(text.to_vec()).ok(),
+        _ => None,
+    }
 }
 
 fn entries(items: &[Item]) -> impl Iterator<Item = &Entry> {
@@ -182,6 +224,7 @@ mod tests {
         assert_eq!(lines("x.json", json), [2]);
         let url = "apiVersion: v1\nkind: Secret\nstringData:\n  url: postgres://u:Zk3vQ9pLm2@db/x\n";
         assert_eq!(lines("x.yaml", url), [4]);
+        assert_eq!(lines("x.yaml", &format!("a: {{{{ .b }}}} c\n---\n{plain}")), [8], "beside a template");
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! What stands in the place of a secret and is none: variables, templates, words of examples.
 
+use std::path::Path;
+
 /// Longest text that is looked at for words; what is longer is no placeholder.
 const LONGEST: usize = 200;
 /// What may be left of an example once its words are taken away.
@@ -111,6 +113,18 @@ const WORDS: [&str; 82] = [
     "me",
     "ci",
 ];
+
+/// Ends of names of examples and templates, in small letters,
+const EXAMPLE_ENDS: [&str; 8] = [".example", ".sample", ".template", ".tmpl", ".tpl", ".dist", ".j2", ".in"];
+/// and what stands within such names.
+const EXAMPLE_PARTS: [&str; 7] =
+    [".example.", ".sample.", ".template.", "-example.", "_example.", "-sample.", "example-"];
+
+/// Whether the name of a file says that it is an example or a template.
+pub fn is_example(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+    EXAMPLE_ENDS.iter().any(|end| name.ends_with(end)) || EXAMPLE_PARTS.iter().any(|part| name.contains(part))
+}
 
 /// Whether a text that stands where a secret would is none.
 pub fn is_placeholder(text: &[u8]) -> bool {

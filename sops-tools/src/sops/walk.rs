@@ -2,8 +2,11 @@
 
 use super::aad::{Path, below, candidates};
 use super::rules::{Comments, Rule};
-use super::tree::{Comment, Element, Item, Leaf, Node, Tree, Value};
-use super::value::spelling;
+use super::tree::{Comment, Element, Item, Leaf, Node, Tree};
+
+mod fill;
+
+pub use fill::fill;
 
 /// What stands at a place.
 pub enum Found<'a> {
@@ -231,46 +234,6 @@ impl Walker<'_> {
         self.index += 1;
         let (path, previous) = (&self.path, self.previous.as_slice());
         visit(&Place { found, index, document: self.document, path, previous, next, in_list, is_encrypted })
-    }
-}
-
-/// Puts values into a tree, in the order of [`walk`]: `next` is asked at every place and gives what stands there from now on, or nothing.
-pub fn fill(tree: &mut Tree, mut next: impl FnMut() -> Option<Value>) {
-    enum Open<'a> {
-        Map(std::slice::IterMut<'a, Item>),
-        List(std::slice::IterMut<'a, Element>),
-    }
-    for document in &mut tree.documents {
-        let mut open = vec![Open::Map(document.root.iter_mut())];
-        while let Some(level) = open.last_mut() {
-            let node = match level {
-                Open::Map(items) => items.next().map(|item| match item {
-                    Item::Comment(comment) => Err(comment),
-                    Item::Entry(entry) => Ok(&mut entry.node),
-                }),
-                Open::List(elements) => elements.next().map(|element| match element {
-                    Element::Comment(comment) => Err(comment),
-                    Element::Node(node) => Ok(node),
-                }),
-            };
-            match node {
-                None => {
-                    open.pop();
-                }
-                Some(Ok(Node::Map(items))) => open.push(Open::Map(items.iter_mut())),
-                Some(Ok(Node::List(elements))) => open.push(Open::List(elements.iter_mut())),
-                Some(Ok(Node::Leaf(leaf))) => {
-                    if let Some(value) = next() {
-                        leaf.value = value;
-                    }
-                }
-                Some(Err(comment)) => {
-                    if let Some(value) = next() {
-                        comment.text = spelling(&value);
-                    }
-                }
-            }
-        }
     }
 }
 

@@ -4,12 +4,13 @@
 //! repository is entered, and the order is that of the names.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use ignore::{DirEntry, WalkBuilder};
 
-use super::journal::is_temporary;
+use super::journal::{BACK, FORWARD, PREPARING, is_temporary};
 use super::place::DOT_FOLDER;
 use crate::files::FileError;
 
@@ -17,6 +18,8 @@ use crate::files::FileError;
 pub const MOST_FILES: usize = 500_000;
 /// Deepest folder that is looked into.
 const MOST_DEPTH: usize = 128;
+/// What a run that was cut off leaves in its folder.
+const LEFT: [&str; 3] = [PREPARING, FORWARD, BACK];
 
 /// A file of the tree.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,9 +38,27 @@ pub struct Walked {
     /// The files, each once, in the order of their paths.
     pub files: Vec<FileAt>,
     /// Places that were not looked at, and why.
-    pub skipped: Vec<(String, &'static str)>,
+    pub skipped: Vec<(String, Skipped)>,
     /// Places that could not be looked at, and why.
     pub unreadable: Vec<(String, String)>,
+}
+
+/// Why a place is not looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Skipped {
+    /// It is a repository of its own, a submodule for instance.
+    OtherRepository,
+    /// A run was cut off there that took this folder for a tree of its own.
+    OtherRun,
+}
+
+impl fmt::Display for Skipped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::OtherRepository => "another repository; give the command there as well",
+            Self::OtherRun => "a run was cut off in this folder; give the command there first",
+        })
+    }
 }
 
 /// Why there is no list of files.
@@ -72,7 +93,7 @@ pub fn walk(root: &Path, paths: &[PathBuf], tracked: &[PathBuf], current: &Path)
             found.insert(named);
             continue;
         }
-        descend(&named, current, &mut walked, &mut found)?;
+        descend(&named, root, current, &mut walked, &mut found)?;
         let also = tracked.iter().filter(|file| file.starts_with(&named) && !found.contains(*file));
         found.extend(also.filter(|file| is_file(file, root)).cloned().collect::<Vec<_>>());
     }
@@ -107,8 +128,15 @@ fn is_file(path: &Path, root: &Path) -> bool {
             .is_some_and(|folder| folder.starts_with(root) && folder.canonicalize().is_ok_and(|real| real == folder))
 }
 
-fn descend(folder: &Path, current: &Path, walked: &mut Walked, found: &mut BTreeSet<PathBuf>) -> Result<(), WalkError> {
+fn descend(
+    folder: &Path,
+    root: &Path,
+    current: &Path,
+    walked: &mut Walked,
+    found: &mut BTreeSet<PathBuf>,
+) -> Result<(), WalkError> {
     let (sender, receiver) = std::sync::mpsc::channel();
+    let state = root.join(DOT_FOLDER);
     let mut builder = WalkBuilder::new(folder);
     builder
         .hidden(false)
@@ -121,14 +149,14 @@ fn descend(folder: &Path, current: &Path, walked: &mut Walked, found: &mut BTree
         .follow_links(false)
         .max_depth(Some(MOST_DEPTH))
         .sort_by_file_name(std::ffi::OsStr::cmp)
-        .filter_entry(move |entry| match refused(entry) {
-            Some("") => false,
-            Some(why) => {
+        .filter_entry(move |entry| match refused(entry, &state) {
+            Refused::No => true,
+            Refused::Silently => false,
+            Refused::For(why) => {
                 // The other end lives until the walk ends.
                 let _ = sender.send((entry.path().to_owned(), why));
                 false
             }
-            None => true,
         });
     let shown = |path: &Path| path.strip_prefix(current).unwrap_or(path).display().to_string();
     for entry in builder.build() {
@@ -148,15 +176,24 @@ fn descend(folder: &Path, current: &Path, walked: &mut Walked, found: &mut BTree
     Ok(())
 }
 
-/// Why a place is not entered: nothing to say where the text is empty.
-fn refused(entry: &DirEntry) -> Option<&'static str> {
+/// Whether a place is not entered.
+enum Refused {
+    No,
+    Silently,
+    For(Skipped),
+}
+
+fn refused(entry: &DirEntry, state: &Path) -> Refused {
     let name = entry.file_name().to_string_lossy();
     let is_folder = entry.file_type().is_some_and(|kind| kind.is_dir());
-    if name == ".git" || is_temporary(&name) || (is_folder && name == DOT_FOLDER) {
-        return Some("");
+    if name == ".git" || is_temporary(&name) || entry.path() == state {
+        return Refused::Silently;
     }
-    let is_other_repository = is_folder && entry.depth() > 0 && entry.path().join(".git").symlink_metadata().is_ok();
-    is_other_repository.then_some("another repository; give the command there as well")
+    if is_folder && name == DOT_FOLDER && LEFT.iter().any(|name| entry.path().join(name).symlink_metadata().is_ok()) {
+        return Refused::For(Skipped::OtherRun);
+    }
+    let is_other = is_folder && entry.depth() > 0 && entry.path().join(".git").symlink_metadata().is_ok();
+    if is_other { Refused::For(Skipped::OtherRepository) } else { Refused::No }
 }
 
 /// The place of an error of the walk, and what the system said.

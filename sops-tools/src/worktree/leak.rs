@@ -3,8 +3,9 @@
 //! A rule says what a file gets when somebody seals it, and many rules match far more than secrets: `\.yaml$` matches every manifest.
 //! So a plain file counts as a leak only where nothing else explains it:
 //!
+//! - an example or a template, by its name, never does
 //! - a Kubernetes Secret with a value in clear always does
-//! - a manifest of another kind, an example, a template, documentation and an empty file never do
+//! - a manifest of another kind, documentation and an empty file never do
 //! - any other file does where its rule is made for some places (it would not match a made-up name of the same ending), and would seal
 //!   something in it that is no placeholder
 
@@ -15,6 +16,7 @@ use regex::bytes::Regex;
 use super::creation::selection_of;
 use super::judge::has_something_to_seal;
 use crate::scan::manifest;
+use crate::scan::placeholder::is_example;
 use crate::secret::wiping_stack;
 use crate::sops::config::CreationRule;
 use crate::sops::formats::{self, Format};
@@ -23,32 +25,16 @@ use crate::sops::tree::Tree;
 /// Names that speak of no secret, in small letters: the beginning,
 const PLAIN_STARTS: [&str; 8] =
     ["readme", "license", "licence", "changelog", "notice", ".git", ".sops", "kustomization."];
-/// the end,
-const PLAIN_ENDS: [&str; 16] = [
-    ".md",
-    ".rst",
-    ".adoc",
-    ".pub",
-    ".crt",
-    ".example",
-    ".sample",
-    ".template",
-    ".tmpl",
-    ".tpl",
-    ".dist",
-    ".j2",
-    ".lock",
-    ".sh",
-    ".keep",
-    ".gitkeep",
-];
-/// or in between.
-const PLAIN_PARTS: [&str; 5] = [".example.", ".sample.", ".template.", "-example.", "_example."];
+/// and the end.
+const PLAIN_ENDS: [&str; 8] = [".md", ".rst", ".adoc", ".pub", ".crt", ".lock", ".sh", ".keep"];
 
 /// Whether a plain file is one that should be sealed; the line of the first value in clear.
 ///
 /// `relative` is its path as the rule sees it.
 pub fn leak(relative: &Path, bytes: &[u8], rule: &CreationRule) -> Option<Option<usize>> {
+    if is_example(relative) {
+        return None;
+    }
     if let Some(hit) = manifest::hits(relative, bytes).first() {
         return Some(Some(hit.line));
     }
@@ -81,9 +67,7 @@ fn is_manifest(tree: &Tree) -> bool {
 
 fn speaks_of_no_secret(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
-    PLAIN_STARTS.iter().any(|start| name.starts_with(start))
-        || PLAIN_ENDS.iter().any(|end| name.ends_with(end))
-        || PLAIN_PARTS.iter().any(|part| name.contains(part))
+    PLAIN_STARTS.iter().any(|start| name.starts_with(start)) || PLAIN_ENDS.iter().any(|end| name.ends_with(end))
 }
 
 /// Whether a rule is made for some places and not for everything of that ending.

@@ -3,15 +3,17 @@
 //! A plan is made of all files or of none: whatever stands in the way of one file is told, together with all the others, and nothing
 //! is changed. A rehearsal stops after the plan; a run puts the same plan into place.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rustix::fs::{Access, AtFlags, CWD, accessat};
 
 use super::creation::{Configs, keys_of};
 use super::inventory::FileAt;
+use super::nested;
 use crate::clock::{Entropy, Timestamp};
 use crate::report::ExitStatus;
 use crate::secret::wiping_stack;
@@ -19,6 +21,7 @@ use crate::sops::config::ConfigError;
 use crate::sops::data_key::Keyring;
 use crate::sops::file::{FileError, Guard, Keys, OpenFile, SopsFile, Update};
 use crate::sops::metadata::{KeyId, Metadata};
+use crate::sops::tree::Span;
 use crate::sops::walk::{Found, walk};
 
 /// What is asked for.
@@ -53,6 +56,27 @@ pub struct Sealed {
     pub source: Vec<u8>,
     /// The same, understood.
     pub file: SopsFile,
+    /// Where it stands, if it is a field of a plain Secret.
+    pub within: Option<Within>,
+}
+
+/// The place of a sealed file in a plain manifest.
+#[derive(Clone)]
+pub struct Within {
+    /// The bytes of the manifest.
+    pub manifest: Arc<Vec<u8>>,
+    /// Where its field is spelled.
+    pub at: Span,
+}
+
+/// A file as it is written.
+pub struct Change {
+    /// Where it is.
+    pub at: FileAt,
+    /// Its old bytes.
+    pub old: Vec<u8>,
+    /// Its new bytes.
+    pub new: Vec<u8>,
 }
 
 /// What becomes of a file.
@@ -84,6 +108,8 @@ pub struct Planned {
     pub to_change: Vec<String>,
     /// Whether it is sealed anew although its MAC does not fit.
     pub mac_accepted: bool,
+    /// Where it stands, if it is a field of a plain Secret.
+    pub within: Option<Within>,
 }
 
 /// Why a file stands in the way of all of them.
@@ -297,6 +323,7 @@ fn compute<K: Keyring>(
         new,
         to_change,
         mac_accepted,
+        within: sealed.within.clone(),
     };
     if *is_right {
         return Ok(planned(Action::Unchanged, sealed.source.clone(), Vec::new(), false));
@@ -339,6 +366,34 @@ fn encrypted_values(file: &OpenFile) -> Vec<String> {
     });
     let Ok(()) = done;
     paths
+}
+
+/// The files that a plan writes: those that are sealed themselves, and manifests with all their sealed fields.
+///
+/// # Errors
+/// A manifest whose fields cannot be replaced.
+pub fn changes(planned: &[Planned]) -> Result<Vec<Change>, Obstacle> {
+    let changed = planned.iter().filter(|one| one.action != Action::Unchanged);
+    let mut manifests: BTreeMap<&Path, Vec<(&Planned, &Within)>> = BTreeMap::new();
+    let mut all = Vec::new();
+    for one in changed {
+        match &one.within {
+            None => all.push(Change { at: one.at.clone(), old: one.old.clone(), new: one.new.clone() }),
+            Some(within) => manifests.entry(&one.at.relative).or_default().push((one, within)),
+        }
+    }
+    for (path, fields) in manifests {
+        let Some((first, within)) = fields.first() else { continue };
+        let new: Vec<(Span, &[u8])> =
+            fields.iter().map(|(one, within)| (within.at.clone(), one.new.as_slice())).collect();
+        let Some(new) = nested::replaced(path, &within.manifest, &new) else {
+            let (text, hint) =
+                ("its field cannot be replaced", "take the sealed file out of the Secret, or leave the file out");
+            return Err(Obstacle::new(ExitStatus::Refused, "not-rewritable", &first.at.shown, text, hint));
+        };
+        all.push(Change { at: first.at.clone(), old: within.manifest.to_vec(), new });
+    }
+    Ok(all)
 }
 
 /// What stands in the way, in the words of one line.

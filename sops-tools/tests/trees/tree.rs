@@ -105,8 +105,7 @@ fn one_bad_file_keeps_all_others_as_they_are() {
     bed.rule(&[&me]);
     every_format(&bed);
     let good = bed.read("secrets/a.yaml");
-    let broken: String =
-        good.lines().filter(|line| !line.starts_with("name:")).map(|line| format!("{line}\n")).collect();
+    let broken: String = good.lines().filter(|line| !line.starts_with("name:")).flat_map(|line| [line, "\n"]).collect();
     bed.put("secrets/a.yaml", &broken);
     let before = bed.files();
     let refused = bed.run(Some(&me), &["rotate", "secrets"]);
@@ -231,6 +230,42 @@ fn a_run_that_was_cut_off_is_taken_back_and_what_somebody_changed_is_not_lost() 
     assert_eq!(std::fs::read(bed.path("secrets/c.env")).unwrap(), old[2]);
     let none = bed.run(Some(&me), &["rotate", "--undo", "."]);
     assert_eq!(none.status, 4, "{}", none.stderr);
+}
+
+#[test]
+fn a_sealed_file_within_a_plain_secret_is_not_missed() {
+    use base64::Engine as _;
+    let bed = Bed::with_git();
+    let (me, new) = (bed.person("me"), bed.person("new"));
+    bed.rule(&[&me]);
+    bed.seal("secrets/x.env", "PASSWORD=kartoffelsalat\n");
+    let encoded = base64::prelude::BASE64_STANDARD.encode(bed.read("secrets/x.env"));
+    let head = "# kept\napiVersion: v1\nkind: Secret\ndata:\n  x.env: ";
+    bed.put("secrets/manifest.yaml", &format!("{head}{encoded}\n"));
+    bed.rule(&[&me, &new]);
+    let told = bed.run(Some(&me), &["verify", "--output", "json"]).json();
+    assert_eq!((&told["sealed"], told["findings"].as_array().unwrap().len()), (&2.into(), 2), "{told}");
+    let seen = bed.run(Some(&me), &["updatekeys", "--yes", "."]);
+    assert_eq!(seen.status, 0, "{}", seen.stderr);
+    assert!(seen.stdout.contains("secrets/manifest.yaml (data.x.env): has more recipients"), "{}", seen.stdout);
+    let text = bed.read("secrets/manifest.yaml");
+    let inner = base64::prelude::BASE64_STANDARD.decode(text.strip_prefix(head).unwrap().trim_end()).unwrap();
+    bed.put("secrets/y.env", &String::from_utf8(inner).unwrap());
+    assert_eq!(bed.decrypt(&new, "secrets/y.env").stdout, "PASSWORD=kartoffelsalat\n");
+    assert_eq!(bed.run(Some(&me), &["verify", "--check"]).status, 0);
+}
+
+#[test]
+fn a_run_that_was_cut_off_in_a_folder_of_its_own_is_not_passed_over() {
+    let bed = Bed::new();
+    let me = bed.person("me");
+    bed.rule(&[&me]);
+    every_format(&bed);
+    bed.put("secrets/.sops-tools/journal.json", "{}");
+    let refused = bed.run(Some(&me), &["rotate", "."]);
+    assert_eq!(refused.status, 3, "{}", refused.stderr);
+    assert!(refused.stderr.contains("secrets/.sops-tools: a run was cut off"), "{}", refused.stderr);
+    assert_eq!(bed.run(Some(&me), &["verify", "--check", "."]).status, 3);
 }
 
 #[test]

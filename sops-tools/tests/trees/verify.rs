@@ -38,7 +38,7 @@ fn each_thing_that_is_wrong_is_named_with_what_to_do() {
         .read("secrets/a.yaml")
         .lines()
         .filter(|line| !line.starts_with("name:"))
-        .map(|line| format!("{line}\n"))
+        .flat_map(|line| [line.to_owned(), "\n".to_owned()])
         .collect();
     bed.put("secrets/a.yaml", &text);
     let text = bed.read("secrets/c.env").replacen("PASSWORD=", "PASSWORT=", 1);

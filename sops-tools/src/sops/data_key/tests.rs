@@ -1,3 +1,4 @@
+use super::seal::SealTo;
 use super::*;
 use crate::clock::System;
 

@@ -109,6 +109,14 @@ fn starts_line(source: &[u8], at: usize) -> bool {
 }
 
 fn block(source: &[u8], document: &Document, new: Option<&Node>, splices: &mut Vec<Splice>) -> Result<(), Unwritable> {
+    if let (Some(old), Some(new)) = (&document.block, new)
+        && let Some(differences) = flat::differences(&old.node, new)?
+    {
+        for (old, text) in differences {
+            splices.push(Splice { at: old.at.clone(), new: line_text(&escaped(&text))? });
+        }
+        return Ok(());
+    }
     let mut text = match new {
         Some(new) => block_lines(new)?,
         None => Text::default(),

@@ -7,6 +7,40 @@ use zeroize::Zeroizing;
 use super::{Fault, MAX_DEPTH, Malformed, Unwritable};
 use crate::sops::tree::{Element, Item, Leaf, Node, Text, Value};
 
+/// Where the lines of two blocks differ, when they have the same names: the old value and the new one. None when they have not.
+pub(super) fn differences<'o>(old: &'o Node, new: &Node) -> Result<Option<Vec<(&'o Leaf, Text)>>, Unwritable> {
+    let (names, lines) = (flatten(old)?, flatten(new)?);
+    let mut leaves = Vec::new();
+    super::splice::of_node(old, &mut leaves);
+    let same_names = names.len() == lines.len() && names.iter().zip(&lines).all(|(old, new)| old.key == new.key);
+    if !same_names || leaves.len() != names.len() {
+        return Ok(None);
+    }
+    // Sorted by names as the lines are, which is not the order of the tree: an index of ten comes before one of two there.
+    let mut places: Vec<(String, &Leaf)> = Vec::new();
+    name_leaves(old, "", 0, &mut places);
+    places.sort_by(|one, other| one.0.cmp(&other.0));
+    let changed = places.into_iter().zip(names).zip(lines).filter(|((_, old), new)| old.text != new.text);
+    Ok(Some(changed.map(|(((_, leaf), _), new)| (leaf, new.text)).collect()))
+}
+
+fn name_leaves<'o>(node: &'o Node, name: &str, depth: usize, found: &mut Vec<(String, &'o Leaf)>) {
+    match node {
+        Node::Leaf(leaf) => found.push((name.to_owned(), leaf)),
+        Node::Map(items) => {
+            for entry in super::splice::entries(items) {
+                let inner = if depth == 0 { entry.key.clone() } else { format!("{name}__map_{}", entry.key) };
+                name_leaves(&entry.node, &inner, depth + 1, found);
+            }
+        }
+        Node::List(elements) => {
+            for (index, element) in super::splice::nodes(elements).into_iter().enumerate() {
+                name_leaves(element, &format!("{name}__list_{index}"), depth + 1, found);
+            }
+        }
+    }
+}
+
 /// One line of a flat block.
 pub(super) struct Flat {
     pub(super) key: String,

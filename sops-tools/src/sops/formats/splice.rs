@@ -1,5 +1,7 @@
 //! Replacing some spans of a source.
 
+use std::collections::HashMap;
+
 use zeroize::Zeroizing;
 
 use super::Unwritable;
@@ -83,9 +85,12 @@ fn compare<'o, 'n>(old: &'o Node, new: &'n Node, found: &mut Vec<(&'o Leaf, &'n 
             old.alias.is_none()
         }
         (Node::Map(old), Node::Map(new)) => {
+            // The order of keys differs from one version of sops to the next.
             let (old, new) = (entries(old), entries(new));
+            let by_key: HashMap<&str, &Node> = new.iter().map(|entry| (entry.key.as_str(), &entry.node)).collect();
             old.len() == new.len()
-                && old.iter().zip(&new).all(|(old, new)| old.key == new.key && compare(&old.node, &new.node, found))
+                && by_key.len() == new.len()
+                && old.iter().all(|old| by_key.get(old.key.as_str()).is_some_and(|new| compare(&old.node, new, found)))
         }
         (Node::List(old), Node::List(new)) => {
             let (old, new) = (nodes(old), nodes(new));

@@ -3,7 +3,7 @@ use zeroize::Zeroizing;
 
 use super::*;
 use crate::sops::rules::RuleField;
-use crate::sops::tree::{Document, Value};
+use crate::sops::tree::{Document, Entry, Value};
 
 fn comment(text: &str) -> Comment {
     Comment { text: Zeroizing::new(text.as_bytes().to_vec()), at: 0..0 }
@@ -124,4 +124,32 @@ proptest! {
         let expected: Vec<String> = depths.iter().map(|&depth| format!("x@top:{}!", "k:".repeat(depth))).collect();
         prop_assert_eq!(seen(&tree(root), &Rule::default()), expected);
     }
+}
+
+#[test]
+fn comments_are_sealed_where_sops_looks_for_them() {
+    let deep = Node::Map(vec![entry("x", Node::List(vec![Element::Node(leaf("1"))]))]);
+    let flow = Entry { key: "f".to_owned(), node: Node::List(Vec::new()), at: 100..110 };
+    let behind = Comment { text: Zeroizing::new(b"behind brackets".to_vec()), at: 112..120 };
+    let map = Node::Map(vec![
+        note("head"),
+        entry("n", deep),
+        Item::Comment(behind),
+        Item::Entry(flow),
+        entry("m", Node::Map(vec![entry("y", leaf("2"))])),
+        note("last"),
+    ]);
+    let tree = tree(vec![entry("a", map), note("end")]);
+    let mut sealed_with = Vec::new();
+    let done: Result<(), ()> = walk(&tree, &Rule::default(), |place| {
+        if let Found::Comment(comment) = &place.found {
+            let text = String::from_utf8_lossy(&comment.text).into_owned();
+            assert!(place.candidates().contains(&place.aad()), "{text}");
+            sealed_with.push((text, String::from_utf8(place.aad()).unwrap()));
+        }
+        Ok(())
+    });
+    assert_eq!(done, Ok(()));
+    let found: Vec<(&str, &str)> = sealed_with.iter().map(|(text, aad)| (text.as_str(), aad.as_str())).collect();
+    assert_eq!(found, [("head", "a:"), ("behind brackets", "a:f:"), ("last", "a:m:"), ("end", ":")]);
 }

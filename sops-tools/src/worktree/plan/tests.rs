@@ -39,7 +39,7 @@ impl Ground {
         let path = self.dir.path().canonicalize().unwrap().join(name);
         crate::files::replace(&path, &source, 0o644).unwrap();
         let file = SopsFile::parse(Format::Yaml, &source).unwrap();
-        Sealed { at: FileAt { relative: name.into(), path, shown: name.to_owned() }, source, file }
+        Sealed { at: FileAt { relative: name.into(), path, shown: name.to_owned() }, source, file, within: None }
     }
 
     /// Rules: everything for some of the people.

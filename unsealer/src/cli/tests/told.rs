@@ -83,8 +83,29 @@ fn every_flag_that_a_text_of_the_programs_names_exists() {
     assert_eq!(flags_named("with --one, --two-three; a--b ---").collect::<Vec<_>>(), ["one", "two-three"]);
 }
 
-/// Flags of age, which a comment or an example names.
-const OF_OTHERS: [&str; 1] = ["decrypt"];
+/// Flags of age and git, and the verbs that sops once took as flags and that are still understood.
+const OF_OTHERS: [&str; 20] = [
+    "decrypt",
+    "encrypt",
+    "rotate",
+    "set",
+    "batch",
+    "buffer",
+    "cached",
+    "diff-filter",
+    "get",
+    "max-count",
+    "no-abbrev",
+    "no-renames",
+    "quiet",
+    "raw",
+    "replace-all",
+    "replace-text",
+    "root",
+    "stage",
+    "stdin",
+    "topo-order",
+];
 
 fn gather_flags(command: &clap::Command, flags: &mut std::collections::BTreeSet<String>) {
     flags.extend(command.get_arguments().filter_map(|argument| argument.get_long()).map(str::to_owned));
@@ -172,7 +193,7 @@ fn quoted(text: &str) -> impl Iterator<Item = String> {
 fn shown(text: &str) -> impl Iterator<Item = String> {
     let lines = text.lines().map(|line| line.trim_start_matches(['"', ' ', '$']));
     lines.filter(|line| is_command(line)).map(|line| {
-        let end = ["  ", " #", " >", " |", " &&", ";", "\\n", "\\"].iter().filter_map(|end| line.find(end)).min();
+        let end = ["  ", " #", " >", " <", " |", " &&", ";", "\\n", "\\"].iter().filter_map(|end| line.find(end)).min();
         line[..end.unwrap_or(line.len())].trim_end_matches('"').to_owned()
     })
 }

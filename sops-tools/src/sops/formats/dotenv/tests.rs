@@ -45,6 +45,13 @@ fn the_block_is_flat_in_the_file_and_nested_in_the_tree() {
     );
     let windows = changed("A=1\r\n", &Changes { spellings: Vec::new(), block: Some(&block("3.11.0")) });
     assert_eq!(windows, format!("A=1\r\n{BLOCK}"));
+    assert_eq!(
+        changed(
+            &windows.replace("3.11.0", "3.10.0"),
+            &Changes { spellings: Vec::new(), block: Some(&block("3.11.0")) }
+        ),
+        windows
+    );
     let mixed = "A=1\nsops_mac=x\nB=2\nsops_version=1\nC=3\n";
     assert_eq!(
         changed(mixed, &Changes { spellings: Vec::new(), block: Some(&block("3.11.0")) }),

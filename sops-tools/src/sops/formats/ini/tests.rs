@@ -59,6 +59,10 @@ fn the_block_is_a_section() {
             format!("{} sops={{age=[{{enc=\"a\\nb\\n\" recipient=\"age1\"}}] mac=\"ENC[m]\"}}", shown(source))
         );
     }
+    // In any order, as sops writes it: only what changed changes.
+    let shuffled =
+        "a = 1\n\n[sops]\nmac = ENC[n]\nage__list_0__map_recipient=age1\nage__list_0__map_enc   = a\\nb\\n\n";
+    assert_eq!(changed(shuffled, &with), shuffled.replace("ENC[n]", "ENC[m]"));
     let newer = "[s]\na = 1\n\n[sops]\nage__list_0__map_enc = \"\"\"a\nb\n\"\"\"\n[t]\nb = 2\n";
     assert_eq!(shown(newer), "{s={a=\"1\"} t={b=\"2\"}} sops={age=[{enc=\"a\\nb\\n\"}]}");
     assert_eq!(changed(newer, &Changes::default()), "[s]\na = 1\n[t]\nb = 2\n");

@@ -50,6 +50,14 @@ fn comments(tree: &Tree) -> Vec<usize> {
 }
 
 fn block(source: &[u8], document: &Document, new: Option<&Node>, splices: &mut Vec<Splice>) -> Result<(), Unwritable> {
+    if let (Some(old), Some(new)) = (&document.block, new)
+        && let Some(differences) = flat::differences(&old.node, new)?
+    {
+        for (old, text) in differences {
+            splices.push(Splice { at: old.at.clone(), new: value_text(&escaped(&text))? });
+        }
+        return Ok(());
+    }
     let newline = splice::newline(source);
     let text = match new {
         Some(new) => block_section(new, newline)?,

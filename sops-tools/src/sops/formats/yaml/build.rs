@@ -3,13 +3,15 @@
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
-use zeroize::Zeroizing;
-
 use super::alias::{Budget, copy};
 use super::events::{Events, Kind, Mark, Scalar, Style, What};
-use super::resolve::{self, Unresolved};
 use crate::sops::formats::{Fault, MAX_DEPTH, Malformed};
-use crate::sops::tree::{Block, Comment, Document, Element, Entry, Item, Leaf, Node, Span, Tree, Value};
+use crate::sops::tree::{Comment, Document, Element, Entry, Item, Leaf, Node, Span, Tree, Value};
+
+mod comments;
+mod meaning;
+
+use meaning::{block, fault, key_fault, key_text, too_far, value};
 
 /// Reads all documents of a text.
 pub(super) fn tree(source: &str) -> Result<Tree, Malformed> {
@@ -99,7 +101,7 @@ impl<'a> Builder<'a> {
             What::Scalar(scalar) => self.scalar(&scalar, at.clone(), line)?,
             What::Alias(anchor) => self.alias(anchor, at.clone(), line)?,
             What::Start { kind, style, anchor } => self.start(kind, style, anchor, &at, column, line)?,
-            What::End => self.end(&at, line)?,
+            What::End => self.end(&at, column, line)?,
             What::StreamEnd => {
                 self.finish();
                 return Ok(None);
@@ -147,34 +149,6 @@ impl<'a> Builder<'a> {
             self.end_document(self.source.len());
         } else {
             self.start_document();
-        }
-    }
-
-    fn comment(&mut self, text: &str, at: Span, column: usize) {
-        let comment = Comment { text: Zeroizing::new(text.as_bytes().to_vec()), at };
-        let start = comment.at.start;
-        if self.document.block.as_ref().is_some_and(|block| self.frames.len() == 1 && start < block.at.end) {
-            return;
-        }
-        let before = self.source.get(self.cursor.min(start)..start).unwrap_or_default();
-        let own_line = self.cursor <= start && (self.cursor == 0 || before.contains(['\n', '\r']));
-        if own_line {
-            self.pending.push(Pending { comment, column });
-            return;
-        }
-        // At the end of a line: before what that line holds, as sops has it.
-        let written_after_node = start < self.ink || !self.between(self.ink, start).contains(['\n', '\r']);
-        match self.frames.last_mut().map(|frame| &mut frame.content) {
-            Some(Content::Map { items, key, .. }) => {
-                let behind =
-                    usize::from(key.is_none() && written_after_node && matches!(items.last(), Some(Item::Entry(_))));
-                items.insert(items.len() - behind, Item::Comment(comment));
-            }
-            Some(Content::List(elements)) => {
-                let behind = usize::from(written_after_node && matches!(elements.last(), Some(Element::Node(_))));
-                elements.insert(elements.len() - behind, Element::Comment(comment));
-            }
-            None => self.pending.push(Pending { comment, column }),
         }
     }
 
@@ -283,34 +257,8 @@ impl<'a> Builder<'a> {
         None
     }
 
-    /// Puts the comments that stand above the dash of the element that begins here in front of it; those below the dash belong
-    /// into the element.
-    fn flush_before_dash(&mut self, element: usize) {
-        if !matches!(self.frames.last(), Some(Frame { content: Content::List(_), .. })) {
-            return;
-        }
-        let starts = self.pending.iter().skip(1).map(|pending| pending.comment.at.start).chain([element]);
-        let above = |(pending, next): (&Pending, usize)| self.between(pending.comment.at.end, next).contains('-');
-        let gaps: Vec<bool> = self.pending.iter().zip(starts).map(above).collect();
-        let count = gaps.iter().rposition(|dash| *dash).map_or(0, |last| last + 1);
-        if let Some(frame) = self.frames.last_mut() {
-            frame.content.push_comments(self.pending.drain(..count));
-        }
-    }
-
     fn expects_key(&self) -> bool {
         matches!(self.frames.last(), Some(Frame { content: Content::Map { key: None, .. }, .. }))
-    }
-
-    /// Puts the comments in front of what comes next in the innermost map or list.
-    fn flush_before_node(&mut self) {
-        if self.pending.is_empty() {
-            return;
-        }
-        match self.frames.last_mut() {
-            Some(frame) => frame.content.push_comments(self.pending.drain(..)),
-            None => self.document.root.extend(self.pending.drain(..).map(|pending| Item::Comment(pending.comment))),
-        }
     }
 
     fn key(&mut self, text: Cow<'a, str>, at: Span, line: usize) -> Result<(), Malformed> {
@@ -326,20 +274,6 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
-    /// How many comments belong to a list indented no further than its key: those with a blank line or the end of the document
-    /// below them. The others head what comes next.
-    fn comments_before_gap(&self, next: usize) -> usize {
-        let rest = self.source.get(next..).unwrap_or_default();
-        if rest.is_empty() || rest.starts_with("---") || rest.starts_with("...") {
-            return self.pending.len();
-        }
-        let starts = self.pending.iter().skip(1).map(|pending| pending.comment.at.start).chain([next]);
-        let gap =
-            |(pending, next): (&Pending, usize)| self.between(pending.comment.at.end, next).matches('\n').count() > 1;
-        let gaps: Vec<bool> = self.pending.iter().zip(starts).map(gap).collect();
-        gaps.iter().rposition(|gap| *gap).map_or(0, |last| last + 1)
-    }
-
     /// The parser lets tabs pass where sops does not.
     fn tab_indents(&self, start: usize) -> bool {
         let head = self.source.as_bytes().get(..start).unwrap_or_default();
@@ -348,14 +282,9 @@ impl<'a> Builder<'a> {
         tabs && (count == head.len() || head.get(head.len() - count - 1) == Some(&b'\n'))
     }
 
-    fn end(&mut self, at: &Span, line: usize) -> Result<(), Malformed> {
+    fn end(&mut self, at: &Span, column: usize, line: usize) -> Result<(), Malformed> {
         let Some(mut frame) = self.frames.pop() else { return Ok(()) };
-        let outer = self.frames.last().filter(|outer| outer.style == Style::Block).map(|outer| outer.column);
-        let inner = if frame.style == Style::Block && outer == Some(frame.column) {
-            self.comments_before_gap(at.start)
-        } else {
-            self.pending.iter().take_while(|pending| frame.holds(pending.column, outer)).count()
-        };
+        let inner = self.count_inside(&frame, at.start, column);
         frame.content.push_comments(self.pending.drain(..inner));
         let anchor = frame.anchor;
         if frame.style == Style::Flow {
@@ -404,11 +333,6 @@ impl Frame<'_> {
     fn indent(&self) -> Option<u16> {
         (self.style == Style::Block).then(|| u16::try_from(self.column).ok()).flatten()
     }
-
-    /// Whether a comment at this column, after the last item, belongs inside.
-    fn holds(&self, column: usize, outer: Option<usize>) -> bool {
-        self.style == Style::Flow || (column >= self.column && outer.is_none_or(|outer| column > outer))
-    }
 }
 
 impl Content<'_> {
@@ -419,50 +343,4 @@ impl Content<'_> {
             Self::List(elements) => elements.extend(comments.map(Element::Comment)),
         }
     }
-}
-
-fn block(node: Node, at: Span, style: Style, source: &str, line: usize) -> Result<Block, Malformed> {
-    if !matches!(node, Node::Map(_)) {
-        return Err(fault(line, Fault::Block, "the top-level key sops holds no map, so it is no metadata of SOPS"));
-    }
-    let rest = source.get(at.end..).unwrap_or_default();
-    let end = match style {
-        Style::Flow => at.end,
-        Style::Block => at.end + rest.find('\n').map_or(rest.len(), |newline| newline + 1),
-    };
-    Ok(Block { node, at: at.start..end })
-}
-
-fn key_text<'a>(scalar: &Scalar<'a>, line: usize) -> Result<Cow<'a, str>, Malformed> {
-    // The merge key is kept as a key of this name, as sops does.
-    let merge = scalar.plain && scalar.text == "<<";
-    let is_text = match scalar.tag.as_deref() {
-        None | Some("merge") => merge || !scalar.plain || resolve::is_text(&scalar.text),
-        Some(tag) => tag == "str",
-    };
-    if is_text { Ok(scalar.text.clone()) } else { Err(key_fault(line)) }
-}
-
-fn value(scalar: &Scalar<'_>, line: usize) -> Result<Value, Malformed> {
-    let resolved = match scalar.tag.as_deref() {
-        Some(tag) => resolve::tagged(tag, &scalar.text),
-        None if scalar.plain => resolve::plain(&scalar.text),
-        None => resolve::tagged("str", &scalar.text),
-    };
-    resolved.map_err(|problem| match problem {
-        Unresolved::TooBig => fault(line, Fault::Number, "a whole number that does not fit into 64 bits with a sign"),
-        Unresolved::NotOfItsTag => fault(line, Fault::Syntax, "a value that is not of the type its tag names"),
-    })
-}
-
-fn fault(line: usize, fault: Fault, problem: &'static str) -> Malformed {
-    Malformed { line, fault, problem }
-}
-
-fn key_fault(line: usize) -> Malformed {
-    fault(line, Fault::Key, "a key that is no string; quote it")
-}
-
-fn too_far(line: usize) -> Malformed {
-    fault(line, Fault::Limit, "aliases that would expand the file too far")
 }

@@ -183,6 +183,10 @@ fn comments_stand_before_what_they_describe() {
     assert_eq!(shown("a:\n- 1\n  # b head\nb: 2\n"), "{a=[i1] #\" b head\" b=i2}");
     assert_eq!(shown("a:\n- 1\n# foot\n\nb: 2\n"), "{a=[i1 #\" foot\"] b=i2}");
     assert_eq!(shown("a:\n- 1\n# foot\n"), "{a=[i1 #\" foot\"]}");
+    assert_eq!(shown("l:\n  - a: 1\n  # c\n\nz: 1\n"), "{l=[{a=i1}] #\" c\" z=i1}");
+    assert_eq!(shown("l:\n  - a: 1\n  # c\nz: 1\n"), "{l=[{a=i1 #\" c\"}] z=i1}");
+    assert_eq!(shown("m:\n  k:\n    a: 1\n  # c\n\nz: 1\n"), "{m={k={a=i1} #\" c\"} z=i1}");
+    assert_eq!(shown("m:\n  k:\n    a: 1\n  # c\nz: 1\n"), "{m={k={a=i1 #\" c\"}} z=i1}");
 }
 
 #[test]
@@ -279,6 +283,8 @@ fn the_block_is_appended_replaced_in_its_values_and_removed() {
         let other = with_block(&sealed, Some(&block("ENC[y]")));
         assert_eq!(other, sealed.replace(mac, "ENC[y]"));
     }
+    let sorted = "a: 1\nsops:\n  version: 3.11.0\n  mac: ENC[old]\n  lastmodified: \"2026-11-22T15:02:04Z\"\n  age:\n  - enc: |\n      -----BEGIN\n      x\n      -----END\n    recipient: age1\n";
+    assert_eq!(with_block(sorted, Some(&new)), sorted.replace("ENC[old]", mac));
     assert_eq!(with_block("a: 1", Some(&new)), format!("a: 1\n{BLOCK}"));
     assert_eq!(with_block("a: |\n  x", Some(&new)), format!("a: |-\n  x\n{BLOCK}"));
 }
