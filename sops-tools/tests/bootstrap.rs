@@ -425,6 +425,30 @@ fn files_elsewhere_in_the_tree_change_as_well() {
 }
 
 #[test]
+fn a_sealed_file_within_a_plain_secret_changes_as_well() {
+    use base64::Engine as _;
+    let bed = Bed::made();
+    bed.put("t/secrets/inner.sops.yaml", "token: hidden\n");
+    let rules = bed.get("t/secrets/.sops.yaml").replace("    encrypted_regex: ^(data|stringData)$\n", "");
+    bed.put("all.yaml", &rules);
+    assert_eq!(bed.run(&["encrypt", "--in-place", "t/secrets/inner.sops.yaml", "--config", "all.yaml"]).status, 0);
+    let inner = base64::prelude::BASE64_STANDARD.encode(bed.get("t/secrets/inner.sops.yaml"));
+    std::fs::remove_file(bed.path("t/secrets/inner.sops.yaml")).unwrap();
+    let name = "t/secrets/outer.sops.yaml";
+    bed.put(name, &format!("apiVersion: v1\nkind: Secret\nmetadata: {{name: outer}}\ndata:\n  values.yaml: {inner}\n"));
+    let seen = bed.run(&["bootstrap", "rotate", "t", "--keys", "keys", "--output", "json"]);
+    assert_eq!(seen.status, 0, "{seen:?}");
+    let new = seen.json()["recipient"].as_str().unwrap().to_owned();
+    let field =
+        bed.get(name).lines().find_map(|line| line.trim().strip_prefix("values.yaml: ").map(str::to_owned)).unwrap();
+    let field = String::from_utf8(base64::prelude::BASE64_STANDARD.decode(field).unwrap()).unwrap();
+    assert!(field.contains(&new), "{field}");
+    let seen = bed.run(&["bootstrap", "rotate", "t", "--keys", "keys", "--remove-old", "--output", "json"]);
+    assert_eq!(seen.status, 0, "{seen:?}");
+    assert!(seen.stdout.contains("outer.sops.yaml (data.values.yaml)"), "{}", seen.stdout);
+}
+
+#[test]
 fn a_stranger_among_the_recipients_stops_a_rotation() {
     let bed = Bed::made();
     let path = "t/secrets/backup-s3.sops.yaml";

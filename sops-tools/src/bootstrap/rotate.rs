@@ -15,6 +15,7 @@ use super::manifest::{Head, SecretManifest};
 use crate::clock::{Clock, Entropy};
 use crate::report::{ExitStatus, Failure};
 use crate::sops::data_key::Keyring;
+use crate::worktree::inventory::FileAt;
 use crate::worktree::place::Tree;
 
 mod change;
@@ -28,8 +29,14 @@ use phase::{AgeKey, Observed, Phase, phase};
 
 /// What was asked for.
 pub struct Order<'a> {
-    /// Folders and files to look for `sops-age` in; the files sealed to it are looked for in the whole tree around.
+    /// Folders and files to look for `sops-age` in.
     pub places: Vec<PathBuf>,
+    /// The tree around them.
+    pub tree: Tree,
+    /// All its files: those sealed to the cluster's identity are found among them.
+    pub files: Vec<FileAt>,
+    /// Places of the tree that could not be looked at, with the reasons.
+    pub unread: Vec<String>,
     /// Whether the old identity goes.
     pub remove_old: bool,
     /// The key of the old one, where names do not tell.
@@ -67,7 +74,6 @@ pub struct RotatePlan {
     pub new_key: String,
     /// The files that would change, `.sops.yaml` among them.
     pub files: Vec<PathBuf>,
-    tree: Tree,
     sealed: Vec<Sealed>,
 }
 
@@ -99,9 +105,8 @@ impl RotatePlan {
     /// Classes `bootstrap-missing`, `bootstrap-twice`, `bootstrap-closed` and `bootstrap-damaged` about `sops-age` and the files,
     /// `rotation-unclear` with every reason, `rotation-unfinished` where an earlier change was cut off and a dry run may not finish it.
     pub fn new(order: &Order<'_>) -> Result<Self, Failure> {
-        let tree = tree(order)?;
         let home = home(order)?;
-        let (sealed, observed) = observe(order, &tree, &home)?;
+        let (sealed, observed) = observe(order, &home)?;
         let phase = phase(&observed, order.old.as_deref()).map_err(|unclear| {
             let problem = "what to do cannot be told from the files; nothing was changed";
             let failure = Failure::new(ExitStatus::Refused, "rotation-unclear", problem);
@@ -112,8 +117,8 @@ impl RotatePlan {
             Phase::Single { only } => phase::next_name(&only.name),
             Phase::Adding { new, .. } | Phase::Added { new, .. } | Phase::Removing { new, .. } => new.name.clone(),
         };
-        let mut plan = Self { action, phase, new_key, files: Vec::new(), tree, sealed };
-        plan.files = plan.would_change();
+        let mut plan = Self { action, phase, new_key, files: Vec::new(), sealed };
+        plan.files = plan.would_change(&order.tree);
         Ok(plan)
     }
 
@@ -127,20 +132,12 @@ impl RotatePlan {
     }
 }
 
-fn tree(order: &Order<'_>) -> Result<Tree, Failure> {
-    Tree::of(&order.places).map_err(|error| {
-        Failure::new(ExitStatus::Refused, "bootstrap-unreadable", "the folders do not lie in one tree")
-            .cause(error)
-            .hint("name folders of one Git repository; each cluster is changed by itself")
-    })
-}
-
 /// Finishes a change that was cut off in an earlier run; the files that got their new contents just now.
 ///
 /// # Errors
 /// Class `rotation-unfinished` where somebody changed the files meanwhile, or where it is a dry run and there is something to finish.
-pub fn finish_earlier(order: &Order<'_>, dry_run: bool) -> Result<Vec<PathBuf>, Failure> {
-    write::finish(&tree(order)?, dry_run)
+pub fn finish_earlier(tree: &Tree, dry_run: bool) -> Result<Vec<PathBuf>, Failure> {
+    write::finish(tree, dry_run)
 }
 
 /// What a phase allows.
@@ -184,7 +181,7 @@ fn home(order: &Order<'_>) -> Result<Home, Failure> {
                 .hint("name the folder of one cluster: each is changed by itself"));
         }
     };
-    let open = files::open(seen, order.keyring)?;
+    let open = seen.open(order.keyring).map_err(|error| files::unopened(&seen.shown(), &error))?;
     let manifest = open.tree().documents.iter().enumerate().find_map(|(index, document)| {
         let is_it = Head::of(document).secret() == Some(secret);
         is_it.then(|| SecretManifest::read(document, index + 1))
@@ -209,9 +206,9 @@ fn home(order: &Order<'_>) -> Result<Home, Failure> {
 }
 
 /// The files of the tree that are sealed to one of the cluster's identities, or whose rules name one.
-fn observe(order: &Order<'_>, tree: &Tree, home: &Home) -> Result<(Vec<Sealed>, Observed), Failure> {
+fn observe(order: &Order<'_>, home: &Home) -> Result<(Vec<Sealed>, Observed), Failure> {
     let recipients: Vec<&String> = home.keys.iter().flat_map(|key| &key.recipients).collect();
-    let sealed = sealed_files(order, tree, &home.path, &recipients)?;
+    let sealed = sealed_files(order, &home.path, &recipients)?;
     let concerned: Vec<Sealed> = sealed
         .into_iter()
         .filter(|file| {
@@ -223,22 +220,22 @@ fn observe(order: &Order<'_>, tree: &Tree, home: &Home) -> Result<(Vec<Sealed>, 
 }
 
 impl RotatePlan {
-    fn would_change(&self) -> Vec<PathBuf> {
+    fn would_change(&self, tree: &Tree) -> Vec<PathBuf> {
         let relative =
-            |path: &Path| path.strip_prefix(&self.tree.root).map_or_else(|_| path.to_owned(), Path::to_owned);
+            |path: &Path| path.strip_prefix(&tree.root).map_or_else(|_| path.to_owned(), Path::to_owned);
         let mut files: Vec<PathBuf> = match (self.action, &self.phase) {
             (Action::Wait | Action::Nothing, _) => Vec::new(),
             (Action::GoOn, Phase::Adding { new, .. }) => {
                 let lacks = |list: &[String]| !new.recipients.iter().any(|recipient| list.contains(recipient));
                 let lacking = self.sealed.iter().filter(|file| lacks(&file.keys.has) || lacks(&file.keys.wanted));
                 lacking
-                    .flat_map(|file| [Some(&file.path), file.config.as_ref().filter(|_| lacks(&file.keys.wanted))])
+                    .flat_map(|file| [Some(&file.at.path), file.config.as_ref().filter(|_| lacks(&file.keys.wanted))])
                     .flatten()
                     .map(|path| relative(path))
                     .collect()
             }
             _ => {
-                let all = self.sealed.iter().flat_map(|file| [Some(&file.path), file.config.as_ref()]);
+                let all = self.sealed.iter().flat_map(|file| [Some(&file.at.path), file.config.as_ref()]);
                 all.flatten().map(|path| relative(path)).collect()
             }
         };

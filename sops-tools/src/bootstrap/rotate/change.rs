@@ -5,12 +5,11 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
-use super::files::{Sealed, open};
+use super::files::Sealed;
 use super::phase::Phase;
 use super::rules_text::{Edit, edit, is_done};
 use super::{Action, Order, RotatePlan, Rotated, write};
 use crate::bootstrap::catalogue::BootstrapSecret;
-use crate::bootstrap::look::Seen;
 use crate::bootstrap::manifest::{Field, Head, SecretManifest};
 use crate::clock::{Clock, Entropy};
 use crate::commands::left::values_to_change;
@@ -20,7 +19,10 @@ use crate::report::{ExitStatus, Failure};
 use crate::sops::config::{CONFIG_LIMIT, Config};
 use crate::sops::data_key::Keyring;
 use crate::sops::file::{At, Change, Guard, Keys, OpenFile, SopsFile, Step, Unlocked, Update};
-use crate::sops::tree::{Node, Value};
+use crate::sops::tree::{Node, Span, Value};
+use crate::worktree::inventory::FileAt;
+use crate::worktree::nested::replaced;
+use crate::worktree::plan::Within;
 
 /// A file with its old and its new content.
 pub(super) struct Changed {
@@ -39,6 +41,8 @@ struct Work<'a> {
     configs: BTreeMap<PathBuf, String>,
     by_hand: Vec<PathBuf>,
     changed: Vec<Changed>,
+    /// Sealed files in fields of plain Secrets, with their new bytes.
+    fields: Vec<(FileAt, Within, Vec<u8>)>,
     values: Vec<(PathBuf, Vec<String>)>,
 }
 
@@ -67,6 +71,7 @@ pub(super) fn apply(
         configs: BTreeMap::new(),
         by_hand: Vec::new(),
         changed: Vec::new(),
+        fields: Vec::new(),
         values: Vec::new(),
     };
     work.configurations(&recipient)?;
@@ -74,6 +79,7 @@ pub(super) fn apply(
         for file in &plan.sealed {
             work.file(file, text.as_deref())?;
         }
+        work.manifests()?;
     } else if plan.action == Action::Add {
         // The new identity is kept first: a person can put a recipient into a rule only once it exists.
         work.changed.clear();
@@ -85,7 +91,7 @@ pub(super) fn apply(
     }
     let Work { by_hand, changed, values, .. } = work;
     let command = if order.remove_old { "bootstrap rotate --remove-old" } else { "bootstrap rotate" };
-    write::write(&plan.tree, &changed, command, clock, entropy)?;
+    write::write(&order.tree, &changed, command, clock, entropy)?;
     done.changed = changed.into_iter().map(|file| file.path).collect();
     done.values = values;
     if by_hand.is_empty() { Ok(done) } else { Err(by_hand_failure(plan, &done, &by_hand)) }
@@ -192,7 +198,7 @@ impl Work<'_> {
         let path = file.config.as_ref().ok_or_else(|| no_rule("there is no .sops.yaml".to_owned()))?;
         let text = self.configs.get(path).ok_or_else(|| no_rule("its .sops.yaml was not read".to_owned()))?;
         let config = Config::parse(text.as_bytes(), path).map_err(|error| no_rule(error.to_string()))?;
-        let rule = config.rule_for(&file.path, &self.order.current).map_err(|error| no_rule(error.to_string()))?;
+        let rule = config.rule_for(&file.at.path, &self.order.current).map_err(|error| no_rule(error.to_string()))?;
         let rule = rule.ok_or_else(|| no_rule("it has no creation_rules".to_owned()))?;
         let groups = config.groups_of(rule).map_err(|error| no_rule(error.to_string()))?;
         Ok(Keys { groups: groups.to_vec(), threshold: rule.threshold.filter(|needed| *needed > 0) })
@@ -200,11 +206,10 @@ impl Work<'_> {
 
     /// The new content of one file.
     fn file(&mut self, file: &Sealed, new_identity: Option<&Vec<u8>>) -> Result<(), Failure> {
-        let seen = Seen::read(&file.path);
-        let mut open_file = open(&seen, self.order.keyring)?;
+        let mut open_file = file.open(self.order.keyring)?;
         let wanted = self.wanted(file)?;
         if self.plan.action == Action::Remove {
-            self.values.push((file.path.clone(), values_to_change(&open_file)));
+            self.values.push((file.keys.path.clone().into(), values_to_change(&open_file)));
         }
         if file.is_home {
             open_file = self.with_identities(open_file, file, new_identity)?;
@@ -220,18 +225,42 @@ impl Work<'_> {
                 Update::Added(new) | Update::NewDataKey(new) => new,
             }
         };
-        if new != seen.bytes() {
-            self.changed.push(Changed { path: file.path.clone(), old: seen.bytes().to_vec(), new });
+        if new != file.source {
+            match &file.within {
+                None => self.changed.push(Changed { path: file.at.path.clone(), old: file.source.clone(), new }),
+                Some(within) => self.fields.push((file.at.clone(), within.clone(), new)),
+            }
+        }
+        Ok(())
+    }
+
+    /// The manifests whose fields hold sealed files, with all their new fields.
+    fn manifests(&mut self) -> Result<(), Failure> {
+        let mut by_path: BTreeMap<PathBuf, Vec<(FileAt, Within, Vec<u8>)>> = BTreeMap::new();
+        for field in std::mem::take(&mut self.fields) {
+            by_path.entry(field.0.path.clone()).or_default().push(field);
+        }
+        for (path, fields) in by_path {
+            let Some((at, within, _)) = fields.first() else { continue };
+            let new: Vec<(Span, &[u8])> =
+                fields.iter().map(|(_, within, new)| (within.at.clone(), new.as_slice())).collect();
+            let new = replaced(&at.relative, &within.manifest, &new).ok_or_else(|| {
+                not_made(&at.shown, "a sealed file in one of its fields cannot be replaced; take it out of the Secret")
+            })?;
+            self.changed.push(Changed { path, old: within.manifest.to_vec(), new });
         }
         Ok(())
     }
 
     /// `sops-age` with the new identity, sealed to whom it was sealed to.
     fn identity_alone(&mut self, file: &Sealed, new_identity: Option<&Vec<u8>>) -> Result<(), Failure> {
-        let seen = Seen::read(&file.path);
-        let opened = open(&seen, self.order.keyring)?;
+        let opened = file.open(self.order.keyring)?;
         let with = self.with_identities(opened, file, new_identity)?;
-        self.changed.push(Changed { path: file.path.clone(), old: seen.bytes().to_vec(), new: with.source().to_vec() });
+        self.changed.push(Changed {
+            path: file.at.path.clone(),
+            old: file.source.clone(),
+            new: with.source().to_vec(),
+        });
         Ok(())
     }
 

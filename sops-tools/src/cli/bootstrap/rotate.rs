@@ -13,9 +13,11 @@ use crate::bootstrap::look::Several;
 use crate::bootstrap::rotate::phase::Phase;
 use crate::bootstrap::rotate::{Action, Order, RotatePlan, Rotated, finish_earlier};
 use crate::commands::site::Site;
+use crate::commands::survey::{Survey, tree_of};
 use crate::report::Failure;
 use crate::sops::data_key::Keyring;
 use crate::terminal::{self, Output};
+use crate::worktree::inventory::{Skipped, Walked};
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -53,15 +55,24 @@ impl Rotate {
         let (cluster, operator) = (self.who.of_role(KeyRole::Cluster)?, self.who.of_role(KeyRole::Operator)?);
         let own = cluster.iter().chain(&operator).map(|one| one as &dyn Keyring);
         let keyring = Several(own.chain([&gathered as &dyn Keyring]).collect());
+        let places = places(self.places);
+        let tree = tree_of(&places)?;
+        let finished = finish_earlier(&tree, self.dry_run)?;
+        let survey = Survey::take(std::slice::from_ref(&tree.root), tree.clone(), site)?;
+        let Walked { files, skipped, unreadable } = survey.walked;
+        let skipped = skipped.into_iter().filter(|(_, why)| *why == Skipped::OtherRun);
+        let unread = unreadable.into_iter().chain(skipped.map(|(place, why)| (place, why.to_string())));
         let order = Order {
-            places: places(self.places),
+            places,
+            tree,
+            files,
+            unread: unread.map(|(place, why)| format!("{place}: {why}")).collect(),
             remove_old: self.remove_old,
             old: self.old,
             config: site.config.clone(),
             current: site.current.clone(),
             keyring: &keyring,
         };
-        let finished = finish_earlier(&order, self.dry_run)?;
         let plan = RotatePlan::new(&order)?;
         if self.dry_run {
             return terminal::conclude(form, &planned_text(&plan), planned_json(&plan), None);
