@@ -543,6 +543,20 @@ fn the_help_of_each_command_has_examples() {
 }
 
 #[test]
+fn what_could_not_be_written_is_told_and_the_same_command_goes_on() {
+    let bed = Bed::new();
+    bed.put("t", "in the way\n");
+    let seen = bed.run(&[MAKE.as_slice(), &["--output", "json"]].concat());
+    assert_eq!(seen.class(), (5, "bootstrap-partly".to_owned()));
+    assert!(seen.stdout.contains("written before it, each whole: nothing"), "{}", seen.stdout);
+    std::fs::remove_file(bed.path("t")).unwrap();
+    assert_eq!(bed.run(&MAKE).status, 0);
+    let seen = bed.run(&[MAKE.as_slice(), &["--config", "nowhere.yaml", "--output", "json"]].concat());
+    assert_eq!(seen.class(), (3, "bootstrap-refused".to_owned()));
+    assert!(!bed.path("nowhere.yaml").exists());
+}
+
+#[test]
 fn a_folder_that_is_not_there_is_absent() {
     let bed = Bed(tempfile::tempdir().unwrap());
     let seen = bed.run(&["bootstrap", "verify", "nowhere", "--output", "json"]);

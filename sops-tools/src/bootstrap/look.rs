@@ -68,10 +68,10 @@ impl Seen {
 
     /// Whether it is called like the file of a secret, or says that it holds it; proves nothing.
     pub fn claims(&self, secret: BootstrapSecret) -> bool {
+        let says = |file: &SopsFile| file.tree().documents.iter().any(|one| Head::of(one).secret() == Some(secret));
+        // Parsing a whole tree once for each secret would take its time.
         BootstrapSecret::of_file(&self.path) == Some(secret)
-            || self
-                .parse()
-                .is_ok_and(|file| file.tree().documents.iter().any(|one| Head::of(one).secret() == Some(secret)))
+            || (contains(self.bytes(), secret.name().as_bytes()) && self.parse().is_ok_and(|file| says(&file)))
     }
 
     /// The file as SOPS sees it, nothing of it proven.

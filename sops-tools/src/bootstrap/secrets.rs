@@ -208,7 +208,7 @@ fn rules(order: &Order<'_>, named: &Named, faults: &mut Faults) -> Option<Rules>
         Ok(Some(rules)) => return Some(rules),
         Ok(None) => {}
         Err(fault) => {
-            faults.refusal(format!("{fault}: mend the configuration, it is never written over"));
+            faults.refusal(format!("{fault}: the configuration cannot be followed, and it is never written over"));
             return None;
         }
     }
@@ -220,7 +220,7 @@ fn rules(order: &Order<'_>, named: &Named, faults: &mut Faults) -> Option<Rules>
             "nobody but the cluster could open the files, and with the cluster they would be lost: give --keys DIR with operator.agekey in it, or --recipient age1…".to_owned(),
         );
     }
-    let path = order.config.clone().unwrap_or_else(|| order.folder.join(".sops.yaml"));
+    let path = order.folder.join(".sops.yaml");
     Rules::new(path, named, &order.current).map_err(|fault| faults.refusal(fault)).ok()
 }
 

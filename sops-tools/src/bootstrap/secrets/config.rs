@@ -36,7 +36,12 @@ impl Rules {
     /// The configuration named, or the nearest above `folder`; `None` where there is none.
     pub(super) fn find(named: Option<&Path>, folder: &Path, current: &Path) -> Result<Option<Self>, String> {
         let path = match named {
-            Some(path) if !path.exists() => return Ok(None),
+            Some(path) if !path.exists() => {
+                return Err(format!(
+                    "{} does not exist; leave --config out to have one made in the folder",
+                    path.display()
+                ));
+            }
             Some(path) => Some(path.to_owned()),
             None => config::find(&absolute(folder, current)).path,
         };

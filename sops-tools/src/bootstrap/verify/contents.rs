@@ -80,7 +80,21 @@ fn of_manifest(shown: &str, secret: BootstrapSecret, manifest: &SecretManifest) 
     if secret == BootstrapSecret::BackupRepo {
         findings.extend(passwords(shown, manifest));
     }
+    if manifest.value("endpoint").is_some_and(|endpoint| is_inside_a_cluster(endpoint.expose())) {
+        let seen =
+            "the S3 endpoint is a Service of the cluster: it would come up after the volumes that it has to bring back";
+        let next = "keep backups in a store outside of the cluster";
+        findings.push(Finding::new(shown, Level::Drift, "endpoint-inside", seen, next));
+    }
     findings
+}
+
+/// Whether the host of an address is a name that only a cluster's own name server knows.
+fn is_inside_a_cluster(endpoint: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(endpoint).to_ascii_lowercase();
+    let host = text.split_once("://").map_or(text.as_str(), |(_, rest)| rest);
+    let host = host.split(['/', ':']).next().unwrap_or_default();
+    host.split('.').skip(1).any(|part| part == "svc")
 }
 
 fn missing_key(shown: &str, secret: BootstrapSecret, manifest: &SecretManifest, name: KeyName) -> Finding {

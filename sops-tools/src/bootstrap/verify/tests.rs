@@ -136,7 +136,7 @@ type Case = (&'static str, Level, fn(&Bed));
 
 const S3: [(&str, &str); 2] = [("AWS_ACCESS_KEY_ID", "AKIA"), ("AWS_SECRET_ACCESS_KEY", "half")];
 
-const CASES: [Case; 39] = [
+const CASES: [Case; 40] = [
     ("mac", Level::Integrity, |bed| bed.change("backup-s3.sops.yaml", "type: Opaque", "type: Opaque2")),
     ("value", Level::Integrity, |bed| {
         bed.change("backup-s3.sops.yaml", "ID: ENC[AES256_GCM,data:", "ID: ENC[AES256_GCM,data:AAAA");
@@ -224,6 +224,9 @@ const CASES: [Case; 39] = [
     ("substitution", Level::Drift, |bed| {
         let text = Bed::manifest(Secret::BackupS3, &[S3[0], ("AWS_SECRET_ACCESS_KEY", "a${b}c")]);
         bed.sealed("backup-s3.sops.yaml", &text.replace("substitute: disabled", "substitute: enabled"));
+    }),
+    ("endpoint-inside", Level::Drift, |bed| {
+        bed.secret(Secret::BackupS3, &[S3[0], S3[1], ("endpoint", "https://minio.gitlab.svc.cluster.local:9000/x")]);
     }),
     ("two-passwords", Level::Drift, |bed| {
         bed.secret(

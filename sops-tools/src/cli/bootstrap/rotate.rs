@@ -13,7 +13,7 @@ use crate::bootstrap::look::Several;
 use crate::bootstrap::rotate::phase::Phase;
 use crate::bootstrap::rotate::{Action, Order, RotatePlan, Rotated, finish_earlier};
 use crate::commands::site::Site;
-use crate::commands::survey::{Survey, tree_of};
+use crate::commands::survey::{Survey, named_config, tree_of};
 use crate::report::Failure;
 use crate::sops::data_key::Keyring;
 use crate::terminal::{self, Output};
@@ -69,7 +69,7 @@ impl Rotate {
             unread: unread.map(|(place, why)| format!("{place}: {why}")).collect(),
             remove_old: self.remove_old,
             old: self.old,
-            config: site.config.clone(),
+            config: named_config(site),
             current: site.current.clone(),
             keyring: &keyring,
         };

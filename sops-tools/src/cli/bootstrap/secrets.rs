@@ -12,6 +12,7 @@ use super::{Who, secret};
 use crate::bootstrap::catalogue::BootstrapSecret;
 use crate::bootstrap::secrets::{Ask, GivenValue, Item, Made, Order, Places, SecretsPlan, Step};
 use crate::commands::site::Site;
+use crate::commands::survey::named_config;
 use crate::custody::Recipient;
 use crate::report::Failure;
 use crate::terminal::{self, Output};
@@ -111,7 +112,7 @@ impl Secrets {
             new_password: self.new_repository_password,
             recipients: self.recipient,
             places,
-            config: site.config.clone(),
+            config: named_config(site),
             current: site.current.clone(),
             at_hand: &gathered,
             now: site.clock.now(),

@@ -9,6 +9,7 @@ use crate::bootstrap::catalogue::BootstrapSecret;
 use crate::bootstrap::keygen::KeyRole;
 use crate::bootstrap::verify::{Order, verify};
 use crate::commands::site::Site;
+use crate::commands::survey::named_config;
 use crate::report::Failure;
 use crate::terminal::{self, Output};
 
@@ -48,7 +49,7 @@ impl Verify {
             cluster: self.who.of_role(KeyRole::Cluster)?,
             operator: self.who.of_role(KeyRole::Operator)?,
             at_hand: &gathered,
-            config: site.config.clone(),
+            config: named_config(site),
             current: site.current.clone(),
             now: site.clock.now(),
         };
