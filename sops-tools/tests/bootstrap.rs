@@ -110,6 +110,12 @@ impl Bed {
         seen.stdout
     }
 
+    /// The public half of a key of keygen.
+    fn public(&self, name: &str) -> String {
+        let text = self.get(&format!("keys/{name}"));
+        text.lines().find_map(|line| line.strip_prefix("# public key: ")).unwrap().to_owned()
+    }
+
     fn verify(&self) -> Seen {
         self.run(&["bootstrap", "verify", "t", "--keys", "keys", "--output", "json"])
     }
@@ -539,6 +545,59 @@ fn the_help_of_each_command_has_examples() {
         let seen = bed.run(&["bootstrap", command, "--help"]);
         assert_eq!(seen.status, 0);
         assert!(seen.stdout.contains(&format!("Examples:\n  sops-tools bootstrap {command} ")), "{}", seen.stdout);
+    }
+}
+
+impl Bed {
+    /// Runs the program and kills it after so many milliseconds, if it still runs.
+    fn killed(&self, arguments: &[&str], after: u64) {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_sops-tools"))
+            .args(arguments)
+            .current_dir(self.0.path())
+            .env_clear()
+            .env("HOME", self.0.path().join("home"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(after));
+        // It may have ended by itself.
+        let _ = child.kill();
+        child.wait().unwrap();
+    }
+
+    /// Every file that is there is whole: what is wrong, if anything, is that some are not there or not changed yet.
+    fn is_whole(&self) {
+        let seen = self.run(&["bootstrap", "verify", "t", "--identity", "keys/operator.agekey", "--output", "json"]);
+        assert_ne!(seen.status, 6, "{seen:?}");
+    }
+}
+
+#[test]
+fn killed_at_any_moment_every_file_is_whole_and_the_same_command_goes_on() {
+    for after in [1, 20, 50, 90, 140] {
+        let bed = Bed::new();
+        bed.killed(&MAKE, after);
+        if bed.path("t").exists() {
+            bed.is_whole();
+        }
+        let seen = bed.run(&MAKE);
+        assert_eq!(seen.status, 0, "after {after} ms: {seen:?}");
+        assert_eq!(bed.verify().status, 0);
+        let rotate = ["bootstrap", "rotate", "t", "--identity", "keys/operator.agekey"];
+        let remove = [rotate.as_slice(), &["--remove-old"]].concat();
+        for command in [rotate.as_slice(), &remove] {
+            bed.killed(command, after);
+            bed.is_whole();
+            let seen = bed.run(command);
+            assert_eq!(seen.status, 0, "{command:?} after {after} ms: {seen:?}");
+        }
+        let verified = bed.run(&["bootstrap", "verify", "t", "--identity", "keys/operator.agekey", "--output", "json"]);
+        assert_eq!(verified.status, 0, "after {after} ms: {verified:?}");
+        assert!(!bed.get("t/secrets/backup-s3.sops.yaml").contains(&bed.public("cluster.agekey")), "after {after} ms");
+        let left: Vec<String> = names(&bed.tree()).into_iter().filter(|name| !name.ends_with(".sops.yaml")).collect();
+        assert_eq!(left, Vec::<String>::new(), "after {after} ms");
     }
 }
 
