@@ -143,6 +143,8 @@ fn lead_to_its_end(
 
 fn settled_text(settled: &Settled) -> String {
     let Settled { direction, replaced, kept, command, started } = settled;
+    // Outside of Git the journal lies where anybody can have put it.
+    let (command, started) = (command.escape_debug(), started.escape_debug());
     let mut text = match direction {
         None => "an earlier run was cut off, before it changed anything or after all was done; what it left lying around is removed".to_owned(),
         Some(Direction::Forward) => {

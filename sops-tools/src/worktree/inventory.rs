@@ -116,8 +116,14 @@ fn absolute(path: &Path, current: &Path) -> Result<PathBuf, FileError> {
 
 fn at(root: &Path, path: PathBuf, current: &Path) -> Option<FileAt> {
     let relative = path.strip_prefix(root).ok()?.to_owned();
-    let shown = path.strip_prefix(current).unwrap_or(&path).display().to_string();
+    let shown = printable(path.strip_prefix(current).unwrap_or(&path));
     Some(FileAt { relative, path, shown })
+}
+
+/// A path for a terminal: names can hold anything, and control characters would reach it.
+fn printable(path: &Path) -> String {
+    let escaped = |one: char| if one.is_control() { one.escape_default().collect() } else { one.to_string() };
+    path.display().to_string().chars().map(escaped).collect()
 }
 
 /// A regular file, no link on the way to it from the root.
@@ -158,7 +164,7 @@ fn descend(
                 false
             }
         });
-    let shown = |path: &Path| path.strip_prefix(current).unwrap_or(path).display().to_string();
+    let shown = |path: &Path| printable(path.strip_prefix(current).unwrap_or(path));
     for entry in builder.build() {
         match entry {
             Ok(entry) if entry.file_type().is_some_and(|kind| kind.is_file()) => {
@@ -242,11 +248,15 @@ mod tests {
         put(&root, "sub/.git", "gitdir: x");
         put(&root, "sub/x.yaml", "");
         put(&root, "a/.sops-tools-1-0.tmp", "");
+        put(&root, "c\u{1b}[2J", "");
         put(&root, "outside/x", "");
         std::os::unix::fs::symlink("../outside", root.join("a/link")).unwrap();
         let tracked = [root.join("build/kept.yaml"), root.join("gone"), root.join("a/link/x"), root.join("b.yaml")];
         let walked = walk(&root, &[".".into()], &tracked, &root).unwrap();
-        assert_eq!(names(&walked), [".gitignore", "a/.hidden", "b.yaml", "build/kept.yaml", "outside/x"]);
+        assert_eq!(
+            names(&walked),
+            [".gitignore", "a/.hidden", "b.yaml", "build/kept.yaml", "c\\u{1b}[2J", "outside/x"]
+        );
         assert_eq!(walked.skipped.len(), 1);
         assert_eq!(walked.skipped[0].0, "sub");
         let walked = walk(&root, &["a".into(), "b.yaml".into(), "a/ignored".into()], &tracked, &root).unwrap();

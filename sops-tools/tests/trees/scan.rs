@@ -173,6 +173,36 @@ fn a_value_in_clear_in_a_sealed_file_and_an_older_plain_version_are_found() {
 }
 
 #[test]
+fn what_only_a_merge_brought_is_found_and_every_reference_counts() {
+    let bed = Bed::with_git();
+    bed.put("a", "1\n");
+    bed.commit();
+    bed.git(&["checkout", "-q", "-b", "side"]);
+    bed.put("side.env", "RESTIC_PASSWORD=kartoffelsalat\n");
+    bed.commit();
+    bed.git(&["rm", "-q", "side.env"]);
+    bed.put("b", "1\n");
+    bed.commit();
+    bed.git(&["checkout", "-q", "main"]);
+    bed.put("c", "1\n");
+    bed.commit();
+    bed.git(&["merge", "-q", "--no-commit", "--no-ff", "side"]);
+    bed.put("merged.env", "RESTIC_PASSWORD=nudelsalat\n");
+    bed.commit();
+    bed.git(&["rm", "-q", "merged.env"]);
+    bed.put("d", "1\n");
+    bed.commit();
+    bed.git(&["checkout", "-q", "--orphan", "other"]);
+    bed.put("other.env", "RESTIC_PASSWORD=tomatensalat\n");
+    bed.commit();
+    bed.git(&["checkout", "-q", "main"]);
+    let mut all = found(&bed.run(None, &["scan", "--output", "json"]).json());
+    all.sort();
+    let expected = ["commit merged.env:1", "commit other.env:1", "commit side.env:1"];
+    assert_eq!(all, expected.map(|place| ("restic-password".to_owned(), place.to_owned())));
+}
+
+#[test]
 fn settings_of_the_repository_start_no_program_and_no_secret_reaches_git() {
     let bed = Bed::with_git();
     let spy = bed.path("../spy.sh");

@@ -120,3 +120,19 @@ fn a_path_that_does_not_exist_is_an_error_and_not_a_tree_in_order() {
     assert_eq!(bed.run(None, &["verify", "--check", "absent"]).status, 4);
     assert_eq!(bed.run(None, &["verify", "--output", "x.json"]).status, 2);
 }
+
+#[test]
+fn the_page_on_trees_names_every_finding_and_every_kind_of_secret_has_a_remedy() {
+    use sops_tools::scan::Kind;
+    use sops_tools::worktree::judge::Class;
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/trees.md")).unwrap();
+    for class in Class::ALL {
+        let rows: Vec<&str> = page
+            .lines()
+            .filter(|line| line.starts_with("| `") && line.contains(&format!("`{}`", class.name())))
+            .collect();
+        let [row] = rows[..] else { panic!("{}: {rows:?}", class.name()) };
+        assert!(row.ends_with(&format!("| {} |", class.status().code())), "{}: {row}", class.name());
+    }
+    assert!(Kind::ALL.iter().all(|kind| !kind.remedy().is_empty() && !kind.what().is_empty()));
+}

@@ -84,7 +84,7 @@ fn every_flag_that_a_text_of_the_programs_names_exists() {
 }
 
 /// Flags of age and git, and the verbs that sops once took as flags and that are still understood.
-const OF_OTHERS: [&str; 20] = [
+const OF_OTHERS: [&str; 21] = [
     "decrypt",
     "encrypt",
     "rotate",
@@ -105,6 +105,7 @@ const OF_OTHERS: [&str; 20] = [
     "stage",
     "stdin",
     "topo-order",
+    "verify",
 ];
 
 fn gather_flags(command: &clap::Command, flags: &mut std::collections::BTreeSet<String>) {
