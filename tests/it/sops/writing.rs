@@ -1,7 +1,7 @@
 //! What we encrypt, sops reads; what sops refuses to encrypt, we refuse.
 
 use harness::sops::cases::{Verdict, differences, report, same_lines};
-use harness::sops::{Bed, Deliberate, Sops, Trees, as_sops_writes, without_comments};
+use harness::sops::{Bed, Deliberate, Format, Sops, Trees, as_sops_writes, without_comments};
 
 use super::attacks::verdict;
 use super::corpus::{self, Case};
@@ -36,8 +36,8 @@ fn encrypt(bed: &Bed, trees: &Trees, meant: &Deliberate, case: &Case) -> Verdict
         let plain = plain.map_err(|fault| format!("{fault}\n{}", String::from_utf8_lossy(&ours.stdout)))?;
         let found = trees.read(bed, case.format, &plain)?;
         let leaves = |leaves: &[String]| match sops {
-            Sops::Ours => without_comments(leaves),
-            Sops::Old | Sops::New => as_sops_writes(&without_comments(leaves)),
+            Sops::Ours if case.format != Format::Json => without_comments(leaves),
+            _ => as_sops_writes(&without_comments(leaves)),
         };
         same_lines(&format!("leaves by {}", sops.name()), &leaves(&expected), &leaves(&found))?;
         let missing = |found: &[String]| comments(&expected).iter().filter(|text| !found.contains(text)).count();

@@ -109,7 +109,16 @@ fn sealed(bed: &Bed, format: Format, text: &str, flags: &[&str]) -> String {
     let call = bed.call(Sops::Old).args(flags).arg("encrypt");
     let call = if flags.is_empty() { call.args(["--age", bed.recipient("alice")]) } else { call };
     let sealed = call.arg(file).run().succeeded("sealing a base").unwrap_or_else(|fault| panic!("{fault}"));
-    String::from_utf8(sealed).expect("sealed files are text")
+    let sealed = String::from_utf8(sealed).expect("sealed files are text");
+    if format == Format::Ini { in_order(&sealed) } else { sealed }
+}
+
+/// `sealed` with the lines of its last section in order: sops writes them in another order each time.
+fn in_order(sealed: &str) -> String {
+    let (before, block) = sealed.split_once("[sops]\n").expect("a section for the block");
+    let mut lines: Vec<&str> = block.split_inclusive('\n').collect();
+    lines.sort_unstable();
+    format!("{before}[sops]\n{}", lines.concat())
 }
 
 fn older(bed: &Bed, sealed: &str) -> String {

@@ -133,12 +133,14 @@ impl<'a> Writer<'a> {
         Ok(out)
     }
 
-    /// A list element that was a comment becomes one: without its dash.
+    /// A list element that was a comment becomes one: without its dash. It may be the first of a list that begins in the line of an
+    /// outer element.
     fn element_to_comment(&self, at: &Span, text: &[u8]) -> Result<Splice, Unwritable> {
         let before = self.line_before(at.start);
         let blanks = before.len() - before.trim_ascii_end().len();
         let dash = at.start - blanks;
-        if before.trim_ascii() != b"-" {
+        let dashes = before.iter().all(|byte| matches!(byte, b'-' | b' '));
+        if !dashes || !before.trim_ascii_end().ends_with(b"-") {
             return Err(Unwritable::new("a comment in the place of a value"));
         }
         Ok(Splice { at: dash - 1..at.end, new: self.comment_lines(dash - 1, text)? })

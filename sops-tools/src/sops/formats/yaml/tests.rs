@@ -1,6 +1,7 @@
 use std::fmt::Write as _;
 
 use proptest::prelude::*;
+use zeroize::Zeroizing;
 
 use crate::sops::formats::{Changes, Fault, Format, New, emit, parse, random, rewrite, show};
 use crate::sops::tree::{Item, Node, Tree, Value};
@@ -288,6 +289,25 @@ fn the_block_is_appended_replaced_in_its_values_and_removed() {
     assert_eq!(with_block(sorted, Some(&new)), sorted.replace("ENC[old]", mac));
     assert_eq!(with_block("a: 1", Some(&new)), format!("a: 1\n{BLOCK}"));
     assert_eq!(with_block("a: |\n  x", Some(&new)), format!("a: |-\n  x\n{BLOCK}"));
+}
+
+#[test]
+fn a_first_document_of_nothing_stays_a_document() {
+    let sealed = format!("{BLOCK}---\nb: 2\n{BLOCK}");
+    assert_eq!(with_block(&sealed, None), "{}\n---\nb: 2\n");
+    assert_eq!(with_block(&format!("---\n{sealed}"), None), "---\n---\nb: 2\n");
+}
+
+#[test]
+fn an_element_that_is_a_comment_becomes_one_at_the_head_of_an_inner_list() {
+    let opened = |source: &str| {
+        let start = source.find("ENC[]").unwrap();
+        let comment = Value::Comment(Zeroizing::new(b" c".to_vec()));
+        let changes = Changes { spellings: vec![(start..start + 5, New::Value(comment))], block: None };
+        text(&rewrite(Format::Yaml, source.as_bytes(), &read(source), &changes).unwrap())
+    };
+    assert_eq!(opened("a:\n- ENC[]\n- 1\n"), "a:\n# c\n- 1\n");
+    assert_eq!(opened("a:\n- - ENC[]\n  - 1\n"), "a:\n- # c\n  - 1\n");
 }
 
 #[test]
