@@ -269,6 +269,24 @@ fn values_that_something_still_needs_are_never_replaced() {
 }
 
 #[test]
+fn a_password_that_was_lost_is_not_made_up() {
+    let bed = Bed::made();
+    std::fs::remove_file(bed.path("t/secrets/backup-repo.sops.yaml")).unwrap();
+    let before = bed.tree();
+    let seen = bed.run(&[MAKE.as_slice(), &["--output", "json"]].concat());
+    assert_eq!(seen.class(), (3, "bootstrap-refused".to_owned()));
+    assert!(seen.stdout.contains("git log --all -- '*backup-repo.sops.yaml'"), "{}", seen.stdout);
+    assert_eq!(bed.tree(), before);
+    bed.put("password", PASSWORD);
+    let seen = bed.run(&[MAKE.as_slice(), &["--value", "backup-repo/RESTIC_PASSWORD=password"]].concat());
+    assert_eq!(seen.status, 0, "{seen:?}");
+    assert_eq!(bed.value("backup-repo", "RESTIC_PASSWORD"), PASSWORD);
+    std::fs::remove_file(bed.path("t/secrets/backup-repo.sops.yaml")).unwrap();
+    assert_eq!(bed.run(&[MAKE.as_slice(), &["--new-repository-password"]].concat()).status, 0);
+    assert_eq!(bed.value("backup-repo", "RESTIC_PASSWORD").len(), 43);
+}
+
+#[test]
 fn a_file_that_does_not_pass_is_never_written_over() {
     let bed = Bed::made();
     let path = "t/secrets/backup-s3.sops.yaml";

@@ -49,6 +49,13 @@ pub struct Order<'a> {
     pub keyring: &'a dyn Keyring,
 }
 
+impl Order<'_> {
+    /// A path as the person would write it.
+    fn shown(&self, path: &Path) -> PathBuf {
+        path.strip_prefix(&self.current).unwrap_or(path).to_owned()
+    }
+}
+
 /// What is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
@@ -118,7 +125,7 @@ impl RotatePlan {
             Phase::Adding { new, .. } | Phase::Added { new, .. } | Phase::Removing { new, .. } => new.name.clone(),
         };
         let mut plan = Self { action, phase, new_key, files: Vec::new(), sealed };
-        plan.files = plan.would_change(&order.tree);
+        plan.files = plan.would_change(order);
         Ok(plan)
     }
 
@@ -220,9 +227,7 @@ fn observe(order: &Order<'_>, home: &Home) -> Result<(Vec<Sealed>, Observed), Fa
 }
 
 impl RotatePlan {
-    fn would_change(&self, tree: &Tree) -> Vec<PathBuf> {
-        let relative =
-            |path: &Path| path.strip_prefix(&tree.root).map_or_else(|_| path.to_owned(), Path::to_owned);
+    fn would_change(&self, order: &Order<'_>) -> Vec<PathBuf> {
         let mut files: Vec<PathBuf> = match (self.action, &self.phase) {
             (Action::Wait | Action::Nothing, _) => Vec::new(),
             (Action::GoOn, Phase::Adding { new, .. }) => {
@@ -231,12 +236,12 @@ impl RotatePlan {
                 lacking
                     .flat_map(|file| [Some(&file.at.path), file.config.as_ref().filter(|_| lacks(&file.keys.wanted))])
                     .flatten()
-                    .map(|path| relative(path))
+                    .map(|path| order.shown(path))
                     .collect()
             }
             _ => {
                 let all = self.sealed.iter().flat_map(|file| [Some(&file.at.path), file.config.as_ref()]);
-                all.flatten().map(|path| relative(path)).collect()
+                all.flatten().map(|path| order.shown(path)).collect()
             }
         };
         files.sort();

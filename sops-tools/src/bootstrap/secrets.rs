@@ -106,10 +106,12 @@ impl SecretsPlan {
             others: canonical(recipients(folder.operator.as_ref()).into_iter().chain(order.recipients.iter().cloned())),
         };
         let rules = rules(order, &named, &mut faults);
+        let known = BootstrapSecret::ALL.map(|secret| (secret, known(secret, &files, order, &at_hand)));
         let mut items = Vec::new();
-        for secret in BootstrapSecret::ALL {
-            let known = known(secret, &files, order, &at_hand);
-            items.push(item(secret, &known, order, &mut faults));
+        for (secret, found) in &known {
+            let mut others = known.iter().filter(|(other, _)| other != secret);
+            let others_are_there = others.any(|(_, found)| found.standing != Standing::Absent);
+            items.push(item(*secret, found, others_are_there, order, &mut faults));
         }
         // A configuration that cannot be made yet has been told already.
         if let Some(rules) = rules.as_ref().filter(|rules| rules.text.is_none() || faults.inputs.is_empty()) {
@@ -256,8 +258,18 @@ fn known(secret: BootstrapSecret, files: &[Seen], order: &Order<'_>, at_hand: &d
     Known { seen: Some(Seen::read(&seen.path)), standing, manifest }
 }
 
-fn item(secret: BootstrapSecret, known: &Known, order: &Order<'_>, faults: &mut Faults) -> Item {
-    let wanted = order.places.wanted(secret);
+fn item(
+    secret: BootstrapSecret,
+    known: &Known,
+    others_are_there: bool,
+    order: &Order<'_>,
+    faults: &mut Faults,
+) -> Item {
+    let mut wanted = order.places.wanted(secret);
+    if others_are_there && !order.new_password {
+        // Who types it knows it; nothing is made up in its place.
+        wanted.iter_mut().for_each(Wanted::only_typed);
+    }
     let (differs, covers_old) = compare(&wanted, known.manifest.as_ref());
     let wish = Wish {
         is_asked: if order.only.is_empty() { secret.is_needed() } else { order.only.contains(&secret) },
@@ -265,6 +277,8 @@ fn item(secret: BootstrapSecret, known: &Known, order: &Order<'_>, faults: &mut 
         regenerate: order.regenerate.contains(&secret),
         new_password: order.new_password,
         differs,
+        others_are_there,
+        is_made_up: wanted.iter().any(|value| value.source == Some(Source::Generated)),
         covers_old,
     };
     let path = known.seen.as_ref().map_or_else(|| order.folder.join(secret.file()), |seen| seen.path.clone());

@@ -92,7 +92,7 @@ pub(super) fn apply(
     let Work { by_hand, changed, values, .. } = work;
     let command = if order.remove_old { "bootstrap rotate --remove-old" } else { "bootstrap rotate" };
     write::write(&order.tree, &changed, command, clock, entropy)?;
-    done.changed = changed.into_iter().map(|file| file.path).collect();
+    done.changed = changed.iter().map(|file| order.shown(&file.path)).collect();
     done.values = values;
     if by_hand.is_empty() { Ok(done) } else { Err(by_hand_failure(plan, &done, &by_hand)) }
 }

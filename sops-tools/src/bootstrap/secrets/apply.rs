@@ -82,6 +82,8 @@ impl SecretsPlan {
         }
         faults.end()?;
         drop(at_hand);
+        // The password first: where it alone is missing, a run that goes on could not tell a new repository from one in use.
+        ready.sort_by_key(|ready| ready.made.secret != Some(BootstrapSecret::BackupRepo));
         self.write(ready)
     }
 

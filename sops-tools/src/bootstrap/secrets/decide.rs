@@ -27,6 +27,10 @@ pub struct Wish {
     pub new_password: bool,
     /// What was given and what the file holds differ.
     pub differs: bool,
+    /// Others of the secrets are there, so this one was there as well, or should have been.
+    pub others_are_there: bool,
+    /// Its value would be made up.
+    pub is_made_up: bool,
     /// What was given holds every identity and store key that the file holds.
     pub covers_old: bool,
 }
@@ -73,6 +77,11 @@ pub enum Refusal {
         "snapshots made so far open with the password that is there and with no other: add the new one to the repository first (restic key add), then give --new-repository-password as well"
     )]
     PasswordInUse,
+    /// It was there once, most likely.
+    #[error(
+        "no file holds it and others of the secrets are there, so a repository may be in use, and its snapshots open with no other password: take the file from Git (git log --all -- '*{}'), or give the password with --value {}/RESTIC_PASSWORD=FILE; for a repository that is still to be made say --new-repository-password", .0.file(), .0.name()
+    )]
+    PasswordLost(BootstrapSecret),
     /// There is nothing to make anew.
     #[error("--regenerate names it and no file holds it: leave that out, it is made without it")]
     NothingToRegenerate,
@@ -85,7 +94,12 @@ pub enum Refusal {
 pub fn decide(secret: BootstrapSecret, standing: &Standing, wish: &Wish) -> Result<Step, Refusal> {
     match standing {
         Standing::Absent if wish.regenerate => Err(Refusal::NothingToRegenerate),
-        Standing::Absent if wish.is_asked || wish.has_values => Ok(Step::Make),
+        Standing::Absent if wish.is_asked || wish.has_values => {
+            if wish.is_made_up && wish.others_are_there && !wish.new_password {
+                return Err(Refusal::PasswordLost(secret));
+            }
+            Ok(Step::Make)
+        }
         Standing::Faulty(faults) if wish.is_asked || wish.regenerate || wish.has_values => {
             Err(Refusal::Faulty(faults.clone()))
         }
@@ -115,6 +129,8 @@ mod tests {
         regenerate: false,
         new_password: false,
         differs: false,
+        others_are_there: false,
+        is_made_up: false,
         covers_old: false,
     };
     const ANEW: Wish = Wish { regenerate: true, has_values: true, ..ASKED };
@@ -132,6 +148,16 @@ mod tests {
         assert_eq!(decide(VaultUnsealS3Write, &Standing::Absent, &Wish::default()), Ok(Step::LeaveOut));
         let given = Wish { has_values: true, ..Wish::default() };
         assert_eq!(decide(VaultUnsealS3Write, &Standing::Absent, &given), Ok(Step::Make));
+    }
+
+    #[test]
+    fn a_password_is_not_made_up_where_one_may_be_in_use() {
+        let made_up = Wish { is_made_up: true, ..ASKED };
+        let lost = Wish { others_are_there: true, ..made_up };
+        assert_eq!(decide(BackupRepo, &Standing::Absent, &made_up), Ok(Step::Make));
+        assert_eq!(decide(BackupRepo, &Standing::Absent, &lost), Err(Refusal::PasswordLost(BackupRepo)));
+        assert_eq!(decide(BackupRepo, &Standing::Absent, &Wish { new_password: true, ..lost }), Ok(Step::Make));
+        assert_eq!(decide(BackupRepo, &Standing::Absent, &Wish { is_made_up: false, ..lost }), Ok(Step::Make));
     }
 
     #[test]

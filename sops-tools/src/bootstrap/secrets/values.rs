@@ -192,6 +192,13 @@ impl Wanted {
         }
     }
 
+    /// A person who can be asked has to know it.
+    pub(super) fn only_typed(&mut self) {
+        if self.source == Some(Source::TerminalOrGenerated) {
+            self.source = Some(Source::Terminal);
+        }
+    }
+
     /// Reads it from its file, checked.
     ///
     /// # Errors

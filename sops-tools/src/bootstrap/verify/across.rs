@@ -33,8 +33,8 @@ fn presence(order: &Order<'_>, looked: &[Looked]) -> Vec<Finding> {
         if verified.is_empty() && !named && order.wanted.contains(&secret) {
             let seen = format!("no file holds it: {}", secret.purpose());
             let next = format!(
-                "sops-tools bootstrap secrets DIR --only {} makes it, or name the folder that has it",
-                secret.name()
+                "name the folder that has it; if it was there once, take it from Git (git log --all -- '*{}'); for a new cluster sops-tools bootstrap secrets DIR makes it",
+                secret.file()
             );
             findings.push(Finding::new(secret.to_string(), Level::Absent, "missing", seen, next));
         }
@@ -55,7 +55,7 @@ fn cluster(order: &Order<'_>, inside: Option<&Identities>, looked: &[Looked]) ->
         let has = inside.to_recipients();
         if given.to_recipients().iter().any(|recipient| !has.contains(recipient)) {
             let seen = "the cluster's identity that you gave is not the one in sops-age: the cluster would get another";
-            let next = "find out which of them the cluster has, before you apply anything";
+            let next = "after bootstrap rotate the folder of keys is old: put the new identity there; else find out which of them the cluster has before you apply anything";
             findings.push(Finding::new(place.clone(), Level::Drift, "other-identity", seen, next));
         }
     }

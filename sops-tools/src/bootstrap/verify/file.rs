@@ -262,13 +262,15 @@ fn future(shown: &str, file: &SopsFile, order: &Order<'_>) -> Option<Finding> {
 fn unopened(shown: &str, error: &FileError) -> Finding {
     let seen = error.to_string().replace("\n  ", "; ");
     match error {
-        FileError::NoDataKey(_) => {
+        FileError::NoDataKey(error) => {
+            let keys: Vec<String> = error.groups.iter().flatten().map(|(key, _)| key.to_string()).collect();
+            let seen = format!("none of the identities at hand opens it; it is sealed to {}", keys.join(", "));
             let next =
                 "give the operator's identity: --identity FILE or --keys DIR; unopened it does not count as sound";
             Finding::new(shown, Level::Absent, "closed", seen, next)
         }
         FileError::Mac(_) => {
-            let next = "apply nothing of it; compare with the last good version (git log -p) and take that one";
+            let next = "apply nothing of it, and take the last good version";
             Finding::new(shown, Level::Integrity, "mac", seen, next)
         }
         _ => Finding::new(shown, Level::Integrity, "value", seen, "take the last good version: git log -p"),

@@ -13,7 +13,7 @@ use crate::bootstrap::look::Several;
 use crate::bootstrap::rotate::phase::Phase;
 use crate::bootstrap::rotate::{Action, Order, RotatePlan, Rotated, finish_earlier};
 use crate::commands::site::Site;
-use crate::commands::survey::{Survey, named_config, tree_of};
+use crate::commands::survey::{Survey, current, named_config, tree_of};
 use crate::report::Failure;
 use crate::sops::data_key::Keyring;
 use crate::terminal::{self, Output};
@@ -70,7 +70,7 @@ impl Rotate {
             remove_old: self.remove_old,
             old: self.old,
             config: named_config(site),
-            current: site.current.clone(),
+            current: current(site),
             keyring: &keyring,
         };
         let plan = RotatePlan::new(&order)?;
@@ -166,7 +166,7 @@ fn next(rotated: &Rotated) -> String {
              next: commit and push; where sops-age is applied by hand: sops-tools bootstrap show sops-age | kubectl apply --server-side -f -\n\
              look: kubectl -n flux-system get secret sops-age -o jsonpath='{{.data}}' | grep -c {key}    must say 1\n\
              look: flux get kustomizations    must all be Ready at that commit\n\
-             then: sops-tools bootstrap rotate --remove-old",
+             then: the same command with --remove-old",
             rotated.recipient
         ),
         Action::Remove => format!(

@@ -57,8 +57,8 @@ pub(crate) struct Secrets {
     /// Give these other values although they are there
     #[arg(long, value_delimiter = ',', value_name = "NAME", value_parser = secret)]
     regenerate: Vec<BootstrapSecret>,
-    /// With --regenerate backup-repo: replace a password by which snapshots may have been made. Add the new one to the repository
-    /// first (restic key add): what was made with the old password opens with no other
+    /// With --regenerate backup-repo, or where backup-repo alone is missing: a new password although a repository may be in use.
+    /// Add the new one to the repository first (restic key add): what was made with the old password opens with no other
     #[arg(long)]
     new_repository_password: bool,
     /// Show what would be made and write nothing

@@ -54,6 +54,13 @@ impl Verify {
             now: site.clock.now(),
         };
         let report = verify(&order)?;
-        terminal::conclude(form, &report.to_text(), report.to_json(), report.judgement())
+        let mut judgement = report.judgement();
+        if report.findings().any(|finding| finding.class == "closed") {
+            // Where identities were looked for is the same for all files.
+            judgement = judgement.map(|failure| {
+                gathered.asked.iter().fold(failure, |failure, asked| failure.cause(format!("tried: {asked}")))
+            });
+        }
+        terminal::conclude(form, &report.to_text(), report.to_json(), judgement)
     }
 }
