@@ -620,6 +620,17 @@ fn killed_at_any_moment_every_file_is_whole_and_the_same_command_goes_on() {
 }
 
 #[test]
+fn what_a_killed_run_left_without_its_name_is_no_finding_and_goes_away() {
+    let bed = Bed::new();
+    let left = "t/secrets/.sops-age.sops.yaml.0123abcd.tmp";
+    bed.put(left, "stringData: {a: ENC[AES256_GCM,data:x]}\nsops: {");
+    bed.put("t/secrets/.other.0123abcd.tmp", "somebody else's");
+    assert_eq!(bed.run(&MAKE).status, 0);
+    assert!(!bed.path(left).exists() && bed.path("t/secrets/.other.0123abcd.tmp").exists());
+    assert_eq!(bed.verify().status, 0);
+}
+
+#[test]
 fn what_could_not_be_written_is_told_and_the_same_command_goes_on() {
     let bed = Bed::new();
     bed.put("t", "in the way\n");

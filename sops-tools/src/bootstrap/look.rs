@@ -66,6 +66,19 @@ impl Seen {
         self.content.as_deref().unwrap_or_default()
     }
 
+    /// Whether a file without a telling name is a sealed one, if a broken one. A text about SOPS is none.
+    fn is_sealed_by_content(&self) -> bool {
+        if !contains(self.bytes(), MARK) || !contains(self.bytes(), b"sops") {
+            return false;
+        }
+        match self.parse() {
+            Ok(_) => true,
+            Err(FileError::NotEncrypted) => false,
+            // Whatever the format does not tell was read as a binary file's envelope.
+            Err(_) => self.format != Format::Binary,
+        }
+    }
+
     /// Whether it is called like the file of a secret, or says that it holds it; proves nothing.
     pub fn claims(&self, secret: BootstrapSecret) -> bool {
         let says = |file: &SopsFile| file.tree().documents.iter().any(|one| Head::of(one).secret() == Some(secret));
@@ -184,11 +197,7 @@ impl Search {
 
     fn file(&mut self, path: &Path) {
         let seen = Seen::read(path);
-        let counts = match &seen.content {
-            Ok(bytes) => is_named_sealed(path) || (contains(bytes, MARK) && contains(bytes, b"sops")),
-            Err(_) => is_named_sealed(path),
-        };
-        if counts {
+        if is_named_sealed(path) || seen.is_sealed_by_content() {
             self.found.push(seen);
         }
     }
@@ -236,15 +245,19 @@ mod tests {
         write("a/x.sops.yaml", "plain: yes\n");
         write("a/values.env", "A=ENC[AES256_GCM,data:x]\nsops_mac=x\n");
         write("a/other.yaml", "a: b\n");
+        write("a/README.md", "sops writes ENC[AES256_GCM,data:x]\n");
+        write("a/.x.sops.yaml.0123abcd.tmp", "x: ENC[AES256_GCM,data:x]\nsops:\n");
+        write("a/notes.yaml", "text: sops writes ENC[AES256_GCM,data:x]\n");
+        write("a/broken.yaml", "a: ENC[AES256_GCM,data:x]\nsops: [\n");
         write(".sops.yaml", "creation_rules: []\n");
         write(".git/x.sops.yaml", "a: b\n");
         std::os::unix::fs::symlink("x.sops.yaml", dir.path().join("a/link.sops.yaml")).unwrap();
         let found = find(&[dir.path().to_owned(), dir.path().join("a")]).unwrap();
         let names: Vec<String> =
             found.iter().map(|seen| seen.path.strip_prefix(dir.path()).unwrap().display().to_string()).collect();
-        assert_eq!(names, ["a/link.sops.yaml", "a/values.env", "a/x.sops.yaml"]);
-        assert_eq!(found[0].content, Err(Unread::Link));
-        assert_eq!(found[1].format, Format::Dotenv);
+        assert_eq!(names, ["a/broken.yaml", "a/link.sops.yaml", "a/values.env", "a/x.sops.yaml"]);
+        assert_eq!(found[1].content, Err(Unread::Link));
+        assert_eq!(found[2].format, Format::Dotenv);
     }
 
     #[test]

@@ -131,6 +131,7 @@ impl SecretsPlan {
             bytes: text.into_bytes(),
         });
         for Ready { made, before, bytes } in config.into_iter().chain(ready) {
+            remove_leftovers(&made.path);
             let result = match (&before, folder(&made.path)) {
                 (Some(before), _) => replace_unchanged(&made.path, before, &bytes),
                 (None, Some(parent)) => {
@@ -149,6 +150,26 @@ impl SecretsPlan {
             written.push(made);
         }
         Ok(written)
+    }
+}
+
+/// Removes what a run that was killed left of this file without its final name: `.NAME.<8 hex digits>.tmp`. It is encrypted, and it would
+/// get into Git.
+fn remove_leftovers(path: &Path) {
+    let Some(name) = path.file_name().and_then(|name| name.to_str()) else { return };
+    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let is_leftover = |found: &str| {
+        let id =
+            found.strip_prefix('.').and_then(|rest| rest.strip_prefix(name)).and_then(|rest| rest.strip_prefix('.'));
+        let id = id.and_then(|rest| rest.strip_suffix(".tmp"));
+        id.is_some_and(|id| id.len() == 8 && id.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    };
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        if entry.file_name().to_str().is_some_and(is_leftover)
+            && let Err(error) = std::fs::remove_file(entry.path())
+        {
+            tracing::warn!(path = %entry.path().display(), %error, "what a run that was killed left could not be removed");
+        }
     }
 }
 
