@@ -11,10 +11,12 @@ use crate::report::{ExitStatus, Failure, SopsExit};
 use crate::secret::wiping_stack;
 use crate::terminal;
 
+mod bootstrap;
 mod keygen;
 mod output;
 mod sops;
 mod spelling;
+mod tree;
 
 pub use output::{Common, To};
 
@@ -23,7 +25,12 @@ Examples:
   sops-tools decrypt secret.yaml                    the plain text on standard output
   sops-tools encrypt --in-place secret.yaml         with the recipients and the rule of .sops.yaml
   sops-tools edit secret.yaml                       the plain text in your editor, never on disk
+  sops-tools verify --check                         every SOPS file of this tree, for CI
+  sops-tools updatekeys --dry-run .                 who can open them, all together
+  sops-tools scan                                   secrets in clear, also in the history
   sops-tools bootstrap keygen --out keys            make every key of a new cluster
+  sops-tools bootstrap secrets secrets --keys keys  make the five secrets that bring it back, as SOPS files
+  sops-tools bootstrap verify secrets --keys keys   would they, today?
   sops-tools completions bash > /etc/bash_completion.d/sops-tools
 
 A script that calls sops for decrypt, encrypt, edit, set, unset, updatekeys and rotate keeps
@@ -31,7 +38,8 @@ working when it calls this program instead; the old spelling with -d, -e and -r 
 too. Only age keys are served.
 
 Exit status:
-  0 done · 1 unexpected fault · 2 usage · 3 refused, needs a person · 5 disk unusable, try again
+  0 done · 1 unexpected fault · 2 usage · 3 refused, needs a person · 4 absent
+  5 unavailable, try again · 6 damage, or a secret in clear · 7 a deadline passed
 ";
 
 /// Makes and keeps the secrets that exist before the cluster does
@@ -50,9 +58,12 @@ enum Command {
     /// What sops does as well.
     #[command(flatten)]
     Sops(Box<sops::Command>),
+    /// What is about whole trees.
+    #[command(flatten)]
+    Tree(tree::Command),
     /// The secrets of a new cluster
     #[command(subcommand)]
-    Bootstrap(Bootstrap),
+    Bootstrap(Box<bootstrap::Command>),
     /// Print a completion script
     Completions {
         /// The shell it is for
@@ -66,13 +77,6 @@ enum Command {
         /// The folder
         folder: std::path::PathBuf,
     },
-}
-
-#[derive(Debug, Subcommand)]
-enum Bootstrap {
-    /// Make the age keys and the store key
-    #[command(after_help = keygen::EXAMPLES)]
-    Keygen(keygen::Keygen),
 }
 
 impl Cli {
@@ -93,11 +97,12 @@ impl Cli {
     pub fn run(self) -> Result<(), Failure> {
         let Self { common, command } = self;
         let text = match command {
-            Command::Bootstrap(Bootstrap::Keygen(keygen)) => keygen.run(common.output.form_only()?)?,
+            Command::Bootstrap(command) => return with_site(&common, |site| command.run(&common, site)),
             Command::Completions { shell } => completions(shell),
             Command::Man => manual().map_err(|error| unprintable(&error))?,
             Command::CleanUpAfter { folder } => return clean_up_after(&folder),
-            Command::Sops(command) => return run_with_secrets(*command, &common),
+            Command::Sops(command) => return with_site(&common, |site| command.run(&common.output, site)),
+            Command::Tree(command) => return with_site(&common, |site| command.run(&common.output, site)),
         };
         terminal::print(text.trim_end()).map_err(|error| unprintable(&error))
     }
@@ -105,14 +110,14 @@ impl Cli {
 
 /// The one place where the environment, the clock and randomness come in. What a cipher leaves on the stack is wiped when the whole
 /// command is done.
-fn run_with_secrets(command: sops::Command, common: &Common) -> Result<(), Failure> {
+fn with_site(common: &Common, work: impl FnOnce(&Site<'_>) -> Result<(), Failure>) -> Result<(), Failure> {
     let current = std::env::current_dir().map_err(|error| {
         Failure::sops(SopsExit::UnreadableInput, "input-unreadable", "the current folder cannot be told").cause(error)
     })?;
     common.warn_of_idle_flags();
     let lookup = |name: &str| std::env::var_os(name);
     let site = Site { lookup: &lookup, current, config: common.config.clone(), clock: &System, entropy: &System };
-    wiping_stack(|| command.run(&common.output, &site))
+    wiping_stack(|| work(&site))
 }
 
 /// `text`, and sops' exit statuses after it.

@@ -11,6 +11,7 @@
 use harness::sops::{Bed, Format, Sops, Trees};
 
 mod attacks;
+mod bootstrap;
 mod changing;
 mod corpus;
 mod flux;

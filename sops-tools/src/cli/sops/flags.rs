@@ -46,7 +46,7 @@ pub(crate) struct Formats {
     pub(crate) output_type: Option<FormatName>,
 }
 
-const IDENTITY_HELP: &str = "A file with age identities, or a folder of *.agekey files; beside sops' own sources (SOPS_AGE_KEY, \
+pub(crate) const IDENTITY_HELP: &str = "A file with age identities, or a folder of *.agekey files; beside sops' own sources (SOPS_AGE_KEY, \
 SOPS_AGE_KEY_FILE, SOPS_AGE_KEY_CMD and sops/age/keys.txt). May be given again";
 
 const AGE_HELP: &str = "age recipients, separated by commas; in place of those of .sops.yaml. Also SOPS_AGE_RECIPIENTS";
