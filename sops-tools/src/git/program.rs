@@ -232,22 +232,22 @@ mod tests {
 
     #[test]
     fn too_much_a_failure_and_no_program_are_told_apart() {
-        let (_dir, git) = with("exec yes", Duration::from_secs(60));
+        let (_dir, git) = with("exec yes", Duration::from_mins(1));
         assert!(matches!(git.words(&["log"], 100), Err(GitError::TooMuch(_))));
-        let (_dir, git) = with("echo 'fatal: \033[2J no' >&2; exit 128", Duration::from_secs(60));
+        let (_dir, git) = with("printf 'fatal: \\033[2J no\\n' >&2; exit 128", Duration::from_mins(1));
         let error = git.words(&["log"], 100).unwrap_err().to_string();
         assert!(error.starts_with("git log failed: fatal: ") && !error.contains('\u{1b}'), "{error}");
-        let (dir, git) = with("", Duration::from_secs(60));
+        let (dir, git) = with("", Duration::from_mins(1));
         std::fs::remove_file(dir.path().join("git")).unwrap();
         let nowhere =
-            Git::new(dir.path(), &|name| (name == "PATH").then(|| dir.path().into()), None, Duration::from_secs(60));
+            Git::new(dir.path(), &|name| (name == "PATH").then(|| dir.path().into()), None, Duration::from_mins(1));
         assert!(matches!(nowhere.words(&["log"], 100), Err(GitError::NotFound)));
         drop(git);
     }
 
     #[test]
     fn what_is_written_to_a_program_that_reads_nothing_does_not_block() {
-        let (_dir, git) = with("echo done", Duration::from_secs(60));
+        let (_dir, git) = with("echo done", Duration::from_mins(1));
         let input = vec![b'x'; 1 << 20];
         let said = git.converse(&[OsStr::new("cat-file")], &input, |out| {
             let mut all = Vec::new();
