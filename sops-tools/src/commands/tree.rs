@@ -195,6 +195,14 @@ fn make_plan(wish: &Wish, tree: &Tree, site: &Site<'_>) -> Result<Vec<Planned>, 
         let hint = "updatekeys or rotate there finishes it; with --undo it is taken back";
         obstacles.push(Obstacle::new(ExitStatus::Refused, "unfinished-run", place, why.to_string(), hint));
     }
+    // Who names a file means that it is sealed.
+    let current = current(site);
+    let named: Vec<PathBuf> = wish.paths.iter().map(|path| absolute(path, &current)).collect();
+    let nothing =
+        survey.walked.files.iter().zip(&looked).filter(|(at, looked)| looked.is_empty() && named.contains(&at.path));
+    for (at, _) in nothing {
+        tracing::warn!(file = %at.shown, "this is no SOPS file, so it stays as it is");
+    }
     for looked in looked.into_iter().flatten() {
         match looked {
             Looked::Sealed(one) => sealed.push(*one),
@@ -209,7 +217,6 @@ fn make_plan(wish: &Wish, tree: &Tree, site: &Site<'_>) -> Result<Vec<Planned>, 
             .hint("name the folder or the files"));
     }
     let mut wishes = wish.wishes.clone();
-    let current = current(site);
     for path in &mut wishes.accept_mac_mismatch {
         *path = absolute(path, &current);
         if !sealed.iter().any(|sealed| sealed.at.path == *path) {
