@@ -72,7 +72,10 @@ struct Looked {
     sightings: Vec<Sighting>,
     files: usize,
     blobs: usize,
+    /// Larger than is read.
     passed_over: usize,
+    /// Not in this clone.
+    missing: usize,
     unreadable: Vec<String>,
     history_is_cut: bool,
 }
@@ -111,6 +114,7 @@ pub(crate) fn run(wish: &Wish, form: Output, site: &Site<'_>) -> Result<(), Fail
         "files": looked.files,
         "contents": looked.blobs,
         "notLookedAt": looked.passed_over,
+        "missing": looked.missing,
         "unreadable": looked.unreadable,
         "historyIsCut": looked.history_is_cut,
         "findings": findings.iter().map(finding_json).collect::<Vec<_>>(),

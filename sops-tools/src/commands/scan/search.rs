@@ -11,7 +11,7 @@ use crate::commands::progress::Progress;
 use crate::commands::site::Site;
 use crate::commands::survey::{Survey, current, git_failure, named, named_config, read};
 use crate::files::FileErrorKind;
-use crate::git::objects::{Oid, Origin, contents, history, staged};
+use crate::git::objects::{Oid, Origin, contents, history, is_shallow, staged};
 use crate::git::program::Git;
 use crate::parallel;
 use crate::report::Failure;
@@ -68,7 +68,7 @@ pub(super) fn repository(
         .collect();
     if !wish.staged && !wish.no_history {
         let (origins, is_cut) = history(git, MOST_COMMITS).map_err(failed)?;
-        looked.history_is_cut = is_cut;
+        looked.history_is_cut = is_cut || is_shallow(git).map_err(failed)?;
         places.extend(origins.into_iter().map(|(oid, Origin { commit, path })| (oid, Where::Commit(commit), path)));
     }
     places.retain(|(_, _, path)| is_wanted(path));
@@ -92,7 +92,8 @@ pub(super) fn repository(
     .map_err(failed)?;
     looked.sightings.extend(found);
     looked.blobs = oids.len();
-    looked.passed_over += passed_over;
+    looked.passed_over += passed_over.large;
+    looked.missing = passed_over.missing;
     Ok(())
 }
 

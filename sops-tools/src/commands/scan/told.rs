@@ -38,10 +38,14 @@ pub(super) fn to_text(findings: &[Finding], looked: &Looked) -> String {
         let _ = writeln!(text, "not looked at: {place}");
     }
     if looked.passed_over > 0 {
-        let _ = writeln!(text, "not looked at: {} contents, larger than is read or not there", looked.passed_over);
+        let _ = writeln!(text, "not looked at: {} contents, larger than is read", looked.passed_over);
+    }
+    if looked.missing > 0 {
+        let _ = writeln!(text, "not looked at: {} contents that this clone does not have", looked.missing);
     }
     if looked.history_is_cut {
-        let _ = writeln!(text, "not looked at: commits beyond the newest {MOST_COMMITS}");
+        let _ =
+            writeln!(text, "not looked at: commits that this clone does not have, or beyond the newest {MOST_COMMITS}");
     }
     text
 }
@@ -89,12 +93,11 @@ pub(super) fn judgement(findings: &[Finding], looked: &Looked) -> Option<Failure
             Failure::new(ExitStatus::Refused, "scan-unsure", problem).hint(format!("look at each; {hint}{accept}")),
         );
     }
-    if !looked.unreadable.is_empty() || looked.history_is_cut {
-        return Some(Failure::new(
-            ExitStatus::Unavailable,
-            "scan-incomplete",
-            "nothing was found, but not all could be looked at",
-        ));
+    if !looked.unreadable.is_empty() || looked.missing > 0 || looked.history_is_cut {
+        return Some(
+            Failure::new(ExitStatus::Unavailable, "scan-incomplete", "nothing was found, but not all could be looked at")
+                .hint("fetch the whole history (git fetch --unshallow), or leave it out with --no-history; give yourself the right to read the files that are named"),
+        );
     }
     None
 }
