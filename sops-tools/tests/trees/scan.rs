@@ -203,6 +203,36 @@ fn what_only_a_merge_brought_is_found_and_every_reference_counts() {
 }
 
 #[test]
+fn a_shallow_clone_is_not_called_clean() {
+    let bed = Bed::with_git();
+    bed.put("a", "1\n");
+    bed.commit();
+    bed.put("a", "2\n");
+    bed.commit();
+    let source = format!("file://{}", bed.root().display());
+    let shallow = Bed::new();
+    shallow.git(&["clone", "-q", "--depth", "1", &source, "clone"]);
+    let clone = shallow.path("clone");
+    let run =
+        |arguments: &[&str]| shallow.command(None).args(arguments).current_dir(&clone).output().unwrap().status.code();
+    assert_eq!(run(&["scan"]), Some(5));
+    assert_eq!(run(&["scan", "--no-history"]), Some(0));
+}
+
+#[test]
+fn the_hooks_for_pre_commit_are_commands_that_can_be_run() {
+    let hooks = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../.pre-commit-hooks.yaml")).unwrap();
+    let entries: Vec<&str> = hooks.lines().filter_map(|line| line.trim().strip_prefix("entry: ")).collect();
+    assert_eq!(entries.len(), 2);
+    let bed = Bed::with_git();
+    for entry in entries {
+        let words: Vec<&str> = entry.split(' ').collect();
+        assert_eq!(words[0], "sops-tools");
+        assert_eq!(bed.run(None, &words[1..]).status, 0, "{entry}");
+    }
+}
+
+#[test]
 fn settings_of_the_repository_start_no_program_and_no_secret_reaches_git() {
     let bed = Bed::with_git();
     let spy = bed.path("../spy.sh");
