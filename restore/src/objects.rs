@@ -26,7 +26,7 @@ use jiff::Timestamp;
 
 pub use about::{About, Protection, Switch};
 pub use error::{ErrorKind, ObjectError};
-pub use path::{MAX_PATH_BYTES, ObjectPath, PathFault};
+pub use path::{MAX_PATH_BYTES, MAX_SEGMENTS, ObjectPath, PathFault};
 pub use survey::{Bounds, Cut, Survey, Wanted};
 
 /// One line of a listing.

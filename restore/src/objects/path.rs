@@ -7,8 +7,12 @@ use std::str::FromStr;
 /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html>
 pub const MAX_PATH_BYTES: usize = 1024;
 
+/// Most segments of a name. In a directory each is a folder that stays open while what is below it is listed, with two
+/// descriptors of the process's 1024; the deepest name this product writes has five.
+pub const MAX_SEGMENTS: usize = 32;
+
 /// A relative name: segments of `A-Z a-z 0-9 . _ -` joined by `/`, none empty, none `.` or `..`, at most
-/// [`MAX_PATH_BYTES`] long. It means the same in S3 and in a directory and cannot lead out of the store.
+/// [`MAX_SEGMENTS`] of them and [`MAX_PATH_BYTES`] bytes. It means the same in S3 and in a directory and cannot lead out of the store.
 ///
 /// ```
 /// use restore::objects::ObjectPath;
@@ -29,6 +33,9 @@ pub enum PathFault {
     /// Longer than [`MAX_PATH_BYTES`].
     #[error("the name is longer than {MAX_PATH_BYTES} bytes")]
     TooLong,
+    /// More segments than [`MAX_SEGMENTS`].
+    #[error("the name has more than {MAX_SEGMENTS} segments")]
+    TooDeep,
     /// `//`, or a slash at an end.
     #[error("the name has an empty segment")]
     EmptySegment,
@@ -52,6 +59,9 @@ impl ObjectPath {
         }
         if text.len() > MAX_PATH_BYTES {
             return Err(PathFault::TooLong);
+        }
+        if text.split('/').count() > MAX_SEGMENTS {
+            return Err(PathFault::TooDeep);
         }
         text.split('/').try_for_each(check_segment)?;
         Ok(Self(text))
@@ -128,6 +138,8 @@ mod tests {
         assert_eq!(fault("ä"), PathFault::Character);
         assert_eq!(fault(&"a".repeat(1025)), PathFault::TooLong);
         assert!(ObjectPath::new("a".repeat(1024)).is_ok());
+        assert_eq!(fault(&vec!["a"; 33].join("/")), PathFault::TooDeep);
+        assert!(ObjectPath::new(vec!["a"; 32].join("/")).is_ok());
     }
 
     #[test]

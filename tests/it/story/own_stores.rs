@@ -214,8 +214,12 @@ async fn a_custodians_store_that_is_away_is_named_and_is_not_empty() {
     let daemon = site.daemon().await;
     killed_and_open_again(&mut server).await;
     assert!(daemon.log().contains("its store does not answer"), "{}", daemon.log());
-    assert_eq!(daemon.stop().await, Some(0));
+
+    // It is asked again at the pace of a failure, not of the next whole reading five minutes later.
     proxy.set(Mode::Pass);
+    let again = "the stores of all custodians answer again";
+    wait::until(LIMIT, "the store to be read again", async || daemon.log().contains(again)).await;
+    assert_eq!(daemon.stop().await, Some(0));
     site.command(&["store", "verify"]).await.assert_status(0);
 }
 
@@ -313,6 +317,8 @@ async fn a_lost_common_store_is_filled_from_the_cache_and_the_custodians_stores(
     for record in records(&objects(&site.folder().join("store"))) {
         std::fs::remove_file(site.folder().join("store").join(record)).expect("a record");
     }
+    let told = refused(&site, &["store", "verify"], 6, "store-unsound").await;
+    assert!(told.contains("\"the common store\""), "{told}");
     let planned = site.command(&[&copy[..], &["--dry-run"]].concat()).await;
     let second = site.command(&copy).await;
     second.assert_status(0);

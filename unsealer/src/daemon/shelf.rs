@@ -24,7 +24,7 @@ const LISTING: Duration = Duration::from_mins(5);
 const HOLDS: Duration = Duration::from_secs(15);
 /// Local words, a file on this host.
 const LOCAL: Duration = Duration::from_secs(2);
-/// First and longest wait after a reading that failed.
+/// First and longest wait after a reading that failed, or that a custodian's store did not answer.
 const RETRY: (Duration, Duration) = (Duration::from_secs(2), Duration::from_mins(1));
 /// Longest time for one reading; the store's own time-outs are shorter.
 const READING: Duration = Duration::from_mins(1);
@@ -193,7 +193,8 @@ impl Stocktaker {
         }
     }
 
-    /// Reads; `true` where the store answered. What was known before stays where it did not.
+    /// Reads; `true` where every store answered: one that is silent is asked again as soon as one that fails. What was known
+    /// before stays where none did.
     async fn take_stock(&mut self, whole: bool) -> bool {
         let permits = Arc::clone(&self.permits);
         let Ok(_permit) = permits.acquire().await else { return false };
@@ -205,6 +206,7 @@ impl Stocktaker {
                 if !self.vault().store.borrow().store.available {
                     tracing::info!(vault = self.vault().name, "the store can be read");
                 }
+                let every_store = view.silent.is_empty();
                 // First what stands there, then that it was read: a status between the two shows no store that is read and empty.
                 self.show(view).await;
                 let now = self.clock.now();
@@ -214,7 +216,7 @@ impl Stocktaker {
                     report.store.cached_at = None;
                     report.store.error = None;
                 });
-                true
+                every_store
             }
             Err(fault) => {
                 if self.vault().store.borrow().store.error.as_ref() != Some(&fault) {

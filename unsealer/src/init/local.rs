@@ -5,6 +5,8 @@
 //! init-<n>.begun.json    before the intent is stored
 //! init-<n>.sent          before the init call is sent
 //! init-<n>.sealed.json   the sealed copy: ciphertext of everything init still has to store
+//! init-<n>.after.json    how many requests of `--after-init` were answered
+//! init-<n>.done          before the intent is closed: the time in it; with it closed all of this may go
 //! ```
 //! The sealed copy is a bundle with all shares, sealed to every recipient, and the root token, sealed to the offline ones.
 
@@ -292,17 +294,19 @@ impl LocalRecords {
         Ok(())
     }
 
-    /// Records that all is done but closing the intent: once it is closed nothing needs this host's records of it.
+    /// Records that all is done but closing the intent: once it is closed nothing needs this host's records of it. `at` is
+    /// the time in the stored intent: another store may have one of the same number, whose sealed copy is still needed.
     ///
     /// # Errors
     /// The file system's.
-    pub fn note_done(&self, intent: u32) -> Result<(), FileError> {
-        files::replace(&self.file(intent, "done"), b"", OWNER_ONLY)
+    pub fn note_done(&self, intent: u32, at: Timestamp) -> Result<(), FileError> {
+        files::replace(&self.file(intent, "done"), format!("{at}\n").as_bytes(), OWNER_ONLY)
     }
 
-    /// Whether [`note_done`](Self::note_done) was said of this intent.
-    pub fn is_done(&self, intent: u32) -> bool {
-        self.file(intent, "done").exists()
+    /// Whether [`note_done`](Self::note_done) was said of this intent. A mark that cannot be read says nothing.
+    pub fn is_done(&self, intent: u32, at: Timestamp) -> bool {
+        let noted = files::read_limited(&self.file(intent, "done"), 64).unwrap_or_default();
+        std::str::from_utf8(&noted).ok().and_then(|noted| noted.trim_end().parse().ok()) == Some(at)
     }
 
     /// How many requests of `--after-init` were answered; 0 where none is recorded.
@@ -381,8 +385,12 @@ mod tests {
         assert_eq!(records.record(1, "node-a"), LocalRecord::SealedCopy);
         assert!(records.occupied(1));
         assert!(!records.occupied(2));
-        records.note_done(2).unwrap();
+        let (ours, others) = (Timestamp::UNIX_EPOCH, Timestamp::from_second(7).unwrap());
+        records.note_done(2, ours).unwrap();
         assert!(records.occupied(2));
+        assert!(records.is_done(2, ours));
+        assert!(!records.is_done(2, others), "an intent of the same number in another store");
+        assert!(!records.is_done(1, ours));
         assert_eq!(records.record(2, "node-a"), LocalRecord::None);
         records.remove(1).unwrap();
         assert_eq!(records.record(1, "node-a"), LocalRecord::None);

@@ -32,15 +32,26 @@ impl Stores {
     /// # Errors
     /// A settings fault of the common store.
     pub fn reader(&self) -> Result<Arc<dyn ReadObjects>, Failure> {
-        let common = self.common.open_read_only().map_err(|faults| store_faults("store", &faults))?;
-        if self.own.is_empty() {
-            return Ok(common);
+        match self.joined_reader()? {
+            Some(joined) => Ok(Arc::new(joined)),
+            None => self.common.open_read_only().map_err(|faults| store_faults("store", &faults)),
         }
+    }
+
+    /// As [`reader`](Self::reader), where custodians have stores of their own.
+    ///
+    /// # Errors
+    /// A settings fault of the common store.
+    pub fn joined_reader(&self) -> Result<Option<Joined<dyn ReadObjects>>, Failure> {
+        if self.own.is_empty() {
+            return Ok(None);
+        }
+        let common = self.common.open_read_only().map_err(|faults| store_faults("store", &faults))?;
         let own = self.own.iter().map(|(custodian, location)| Own {
             custodian: custodian.clone(),
             store: location.open_read_only().map_err(|faults| unopened(location, &faults)),
         });
-        Ok(Arc::new(Joined::new(common, own.collect(), OnSilence::GoOn)))
+        Ok(Some(Joined::new(common, own.collect(), OnSilence::GoOn)))
     }
 
     /// For commands that write: every store must be there.

@@ -256,18 +256,81 @@ async fn create_and_read_back(
 }
 
 /// Records that one store lacks and another has.
-struct Lack<'a> {
-    store: &'a dyn WriteObjects,
-    own: Option<&'a Own<dyn WriteObjects>>,
+struct Lack {
+    /// Which of [`Joined::own`]; `None` is the common store.
+    own: Option<usize>,
     plan: CopyPlan,
+    /// Names that do not stand there; empty where part of the listing could not be read.
+    absent: Vec<String>,
 }
 
-impl Lack<'_> {
-    fn named(&self, error: ObjectError) -> ObjectError {
-        match self.own {
-            Some(own) => own.named(error),
-            None => error,
+/// A store with fewer records than another: nothing is lost, but it can no longer be read by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lacking {
+    /// The store, in words: `the common store`, `the store of custodian ops`.
+    pub store: String,
+    /// Names of the records, from `vaults/` on, sorted.
+    pub records: Vec<String>,
+}
+
+impl<S: ?Sized> Joined<S> {
+    /// A store, as messages say it.
+    fn place(&self, own: Option<usize>) -> String {
+        match own.and_then(|index| self.own.get(index)) {
+            Some(own) => format!("the store of custodian {}", own.custodian),
+            None => "the common store".to_owned(),
         }
+    }
+}
+
+impl Joined<dyn ReadObjects> {
+    /// Stores that lack records which another has. A custodian's store that does not answer is left out where reading
+    /// [goes on](OnSilence::GoOn) without it.
+    ///
+    /// # Errors
+    /// The first store that could not be asked.
+    pub async fn lacking(&self, vault: &VaultName, keys: &StoreKeys) -> Result<Vec<Lacking>, ObjectError> {
+        let lacks = self.lacks(vault, keys).await?;
+        let lacking = lacks.into_iter().filter(|lack| !lack.absent.is_empty()).map(|mut lack| {
+            lack.absent.sort_unstable();
+            Lacking { store: self.place(lack.own), records: lack.absent }
+        });
+        Ok(lacking.collect())
+    }
+
+    /// What each store by itself holds, the common one first: read as one, what another store has would hide what this one
+    /// lacks, or holds damaged.
+    async fn each(&self, vault: &VaultName, keys: &StoreKeys) -> Result<Vec<(Option<usize>, Contents)>, ObjectError> {
+        let nothing = Contents::default();
+        let mut each = vec![(None, load(&*self.common, vault, keys, &nothing, None).await?)];
+        for (index, own) in self.own.iter().enumerate() {
+            let there = match own.open() {
+                Ok(store) => load(store, vault, keys, &nothing, None).await.map_err(|error| own.named(error)),
+                Err(error) => Err(error),
+            };
+            match there {
+                Ok(there) => each.push((Some(index), there)),
+                Err(_) if self.on_silence == OnSilence::GoOn => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(each)
+    }
+
+    async fn lacks(&self, vault: &VaultName, keys: &StoreKeys) -> Result<Vec<Lack>, ObjectError> {
+        let each = self.each(vault, keys).await?;
+        let objects = each.iter().flat_map(|(_, there)| there.objects.iter().cloned()).collect();
+        let all = Contents { objects, ..Contents::default() };
+        let everywhere = |path: &str| self.home(path) == Home::Everywhere;
+        let lacks = each.into_iter().map(|(own, there)| {
+            let mut plan = copy::plan(vault, &all, &there, keys);
+            plan.steps.retain(|step| everywhere(&step.path));
+            plan.conflicts.retain(|path| everywhere(path));
+            let stands = |path: &str| !there.cut.is_empty() || there.objects.iter().any(|object| object.path == path);
+            let absent = plan.steps.iter().map(|step| step.path.clone()).filter(|path| !stands(path)).collect();
+            Lack { own, plan, absent }
+        });
+        Ok(lacks.collect())
     }
 }
 
@@ -279,12 +342,14 @@ impl Joined<dyn WriteObjects> {
     /// The first store that could not be asked or did not take a record.
     pub async fn level(&self, vault: &VaultName, keys: &StoreKeys) -> Result<usize, ObjectError> {
         let mut written = 0;
-        for lack in self.lacks(vault, keys).await? {
-            let store = lack.own.map_or("common", |own| own.custodian.as_str());
+        for lack in self.reading().lacks(vault, keys).await? {
             for path in &lack.plan.conflicts {
-                tracing::warn!(path, store, "something else stands there in this store");
+                tracing::warn!(path, store = self.place(lack.own), "something else stands there");
             }
-            let taken = copy::apply(&lack.plan, lack.store).await.map_err(|error| lack.named(error))?;
+            let taken = match lack.own.and_then(|index| self.own.get(index)) {
+                Some(own) => copy::apply(&lack.plan, own.open()?).await.map_err(|error| own.named(error))?,
+                None => copy::apply(&lack.plan, &*self.common).await?,
+            };
             written += lack.plan.steps.len() - taken.len();
         }
         Ok(written)
@@ -295,28 +360,16 @@ impl Joined<dyn WriteObjects> {
     /// # Errors
     /// The first store that could not be asked.
     pub async fn count_lacks(&self, vault: &VaultName, keys: &StoreKeys) -> Result<usize, ObjectError> {
-        Ok(self.lacks(vault, keys).await?.iter().map(|lack| lack.plan.steps.len()).sum())
+        Ok(self.reading().lacks(vault, keys).await?.iter().map(|lack| lack.plan.steps.len()).sum())
     }
 
-    async fn lacks(&self, vault: &VaultName, keys: &StoreKeys) -> Result<Vec<Lack<'_>>, ObjectError> {
-        let nothing = Contents::default();
-        // Each by itself: read as one, what another store has would hide what this one lacks, or holds damaged.
-        let mut stores = vec![(&*self.common, None, load(&*self.common, vault, keys, &nothing, None).await?)];
-        for own in &self.own {
-            let store = own.open()?;
-            let there = load(store, vault, keys, &nothing, None).await.map_err(|error| own.named(error))?;
-            stores.push((store, Some(own), there));
-        }
-        let objects = stores.iter().flat_map(|(.., there)| there.objects.iter().cloned()).collect();
-        let all = Contents { objects, ..Contents::default() };
-        let everywhere = |path: &str| self.home(path) == Home::Everywhere;
-        let lacks = stores.into_iter().map(|(store, own, there)| {
-            let mut plan = copy::plan(vault, &all, &there, keys);
-            plan.steps.retain(|step| everywhere(&step.path));
-            plan.conflicts.retain(|path| everywhere(path));
-            Lack { store, own, plan }
+    fn reading(&self) -> Joined<dyn ReadObjects> {
+        let reader = |store: &Arc<dyn WriteObjects>| -> Arc<dyn ReadObjects> { Arc::clone(store) as _ };
+        let own = self.own.iter().map(|own| Own {
+            custodian: own.custodian.clone(),
+            store: own.store.as_ref().map(reader).map_err(Clone::clone),
         });
-        Ok(lacks.collect())
+        Joined::new(reader(&self.common), own.collect(), self.on_silence)
     }
 }
 

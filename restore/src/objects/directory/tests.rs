@@ -1,4 +1,5 @@
 use super::*;
+use crate::objects::MAX_SEGMENTS;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -194,4 +195,17 @@ proptest! {
             Ok(())
         })?;
     }
+}
+
+#[tokio::test]
+async fn a_folder_deeper_than_any_name_is_one_strange_name_and_hides_nothing() {
+    let (_folder, store) = fresh();
+    store.create(&path("a/b"), b"x").await.unwrap();
+    let deepest = vec!["d"; MAX_SEGMENTS].join("/");
+    store.create(&path(&deepest), b"y").await.unwrap();
+    // As deep as the system's own limit on paths allows, in one go.
+    std::fs::create_dir_all(store.root.join(vec!["e"; 1500].join("/"))).unwrap();
+    let names: Vec<String> = store.list("", 100).await.unwrap().into_iter().map(|entry| entry.path).collect();
+    assert_eq!(names, ["a/b".to_owned(), deepest, vec!["e"; MAX_SEGMENTS].join("/")]);
+    assert_eq!(store.list("e/e/e/", 100).await.unwrap().len(), 1, "from further below, too");
 }

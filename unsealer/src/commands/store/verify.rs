@@ -7,7 +7,9 @@ use sops_tools::report::{ExitStatus, Failure};
 
 use crate::commands::{Setup, chosen_vaults};
 use crate::session::Session;
+use crate::session::stores::Stores;
 use crate::store::bundle::BundleFault;
+use crate::store::joined::Lacking;
 use crate::store::load::load;
 use crate::store::reading::Whereabouts;
 use crate::store::verify::{BundleCheck, Verification, verify};
@@ -20,14 +22,22 @@ pub(super) async fn run(setup: &Setup, vault: Option<&str>) -> Result<ExitStatus
         let store = session.reader()?;
         let cached = session.cached()?;
         let contents = load(&*store, &session.name, &session.keys, &cached, None).await?;
+        let lacking = match Stores::of(&session.settings).joined_reader()? {
+            Some(stores) => stores.lacking(&session.name, &session.keys).await?,
+            None => Vec::new(),
+        };
         let found = verify(&session.name, &contents, &session.keys, &session.identities, &cached);
-        checked.push((session.name.as_str().to_owned(), contents.objects.len(), found));
+        checked.push(Checked {
+            name: session.name.as_str().to_owned(),
+            objects: contents.objects.len(),
+            found,
+            lacking,
+        });
     }
-    let text: String = checked.iter().map(|(name, count, found)| text(name, *count, found)).collect();
-    let values: Vec<Value> = checked.iter().map(|(name, count, found)| value(name, *count, found)).collect();
-    let unsound: Vec<&str> =
-        checked.iter().filter(|(_, _, found)| !found.is_sound()).map(|(name, ..)| name.as_str()).collect();
-    let silent = checked.iter().flat_map(|(_, _, found)| &found.view.silent).next();
+    let text: String = checked.iter().map(text).collect();
+    let values: Vec<Value> = checked.iter().map(value).collect();
+    let unsound: Vec<&str> = checked.iter().filter(|one| !one.is_sound()).map(|one| one.name.as_str()).collect();
+    let silent = checked.iter().flat_map(|one| &one.found.view.silent).next();
     let judgement = (!unsound.is_empty()).then(|| {
         if let Some(part) = silent {
             let problem = format!("the store of custodian {} did not answer: what stands there is not known", part.name);
@@ -42,8 +52,24 @@ pub(super) async fn run(setup: &Setup, vault: Option<&str>) -> Result<ExitStatus
     setup.conclude(&text, json!({"vaults": values}), judgement)
 }
 
-fn text(name: &str, count: usize, found: &Verification) -> String {
-    let mut text = format!("{name}: {count} objects, {}\n", if found.is_sound() { "sound" } else { "not sound" });
+/// What was found of one Vault.
+struct Checked {
+    name: String,
+    objects: usize,
+    found: Verification,
+    /// Stores without records that another has.
+    lacking: Vec<Lacking>,
+}
+
+impl Checked {
+    fn is_sound(&self) -> bool {
+        self.found.is_sound() && self.lacking.is_empty()
+    }
+}
+
+fn text(one: &Checked) -> String {
+    let Checked { name, objects, found, lacking } = one;
+    let mut text = format!("{name}: {objects} objects, {}\n", if one.is_sound() { "sound" } else { "not sound" });
     for (generation, opens) in &found.opens {
         let current = if found.view.current == Some(*generation) { ", current" } else { "" };
         let lack = found.lack(*generation).map_or_else(String::new, |lack| format!(": {lack}"));
@@ -59,6 +85,12 @@ fn text(name: &str, count: usize, found: &Verification) -> String {
     for part in &found.view.silent {
         let fault = part.fault.as_deref().unwrap_or_default();
         let _ = writeln!(text, "  alarm  the store of custodian {} did not answer: {fault}", part.name);
+    }
+    for Lacking { store, records } in lacking {
+        let _ = writeln!(text, "  alarm  {store} lacks {} records that another store has:", records.len());
+        for record in records {
+            let _ = writeln!(text, "         {record}");
+        }
     }
     if found.view.rolled_back {
         text.push_str("  alarm  the store went back: objects that this host has seen are gone\n");
@@ -82,7 +114,8 @@ fn opened(bundle: &BundleCheck) -> String {
     }
 }
 
-fn value(name: &str, count: usize, found: &Verification) -> Value {
+fn value(one: &Checked) -> Value {
+    let Checked { name, objects, found, lacking } = one;
     let bundles = found.bundles.iter().map(|bundle| {
         json!({
             "path": bundle.path,
@@ -100,13 +133,14 @@ fn value(name: &str, count: usize, found: &Verification) -> Value {
         .map(|(generation, opens)| json!({"generation": generation, "opens": opens, "lack": found.lack(*generation)}));
     json!({
         "name": name,
-        "objects": count,
-        "sound": found.is_sound(),
+        "objects": objects,
+        "sound": one.is_sound(),
         "current": found.view.current,
         "generations": opens.collect::<Vec<_>>(),
         "bundles": bundles.collect::<Vec<_>>(),
         "findings": found.view.findings,
         "silent": found.view.silent.iter().map(|part| json!({"custodian": part.name, "fault": part.fault})).collect::<Vec<_>>(),
+        "lacking": lacking.iter().map(|one| json!({"store": one.store, "records": one.records})).collect::<Vec<_>>(),
         "rolledBack": found.view.rolled_back,
     })
 }

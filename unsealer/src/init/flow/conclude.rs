@@ -10,7 +10,7 @@ use crate::opener;
 use crate::session::host;
 use crate::store::names::MarkKind;
 use crate::store::records::{IntentCloseRecord, MarkRecord};
-use crate::store::view::{Generation, StoreView, lack};
+use crate::store::view::{Generation, Intent, StoreView, lack};
 
 impl Init<'_> {
     /// Everything after the shares are stored and read back.
@@ -40,7 +40,9 @@ impl Init<'_> {
         };
         let fate = task.run(shares.root_token.as_ref(), shares.sealed_root_token.as_deref()).await?;
         // Cut off between the close and the removal, the next run knows by this that nothing needs the records.
-        if let Err(error) = self.records.note_done(intent) {
+        if let Some(stored) = view.intents.iter().find(|stored| stored.number == intent)
+            && let Err(error) = self.records.note_done(intent, stored.at)
+        {
             tracing::warn!(%error, "that the init is done could not be noted on this host");
         }
         self.close(intent, "done").await?;
@@ -51,7 +53,8 @@ impl Init<'_> {
     /// Takes away what an init left here that was cut off after its last step. Copies of intents that were closed in another
     /// way stay: they may hold a root token that nothing else holds.
     pub(super) fn clear_records(&self, view: &StoreView) {
-        let closed = view.intents.iter().filter(|intent| intent.closed && self.records.is_done(intent.number));
+        let done = |intent: &&Intent| intent.closed && self.records.is_done(intent.number, intent.at);
+        let closed = view.intents.iter().filter(done);
         closed.for_each(|intent| self.remove_records(intent.number));
     }
 

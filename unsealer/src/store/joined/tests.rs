@@ -124,6 +124,22 @@ async fn each_store_has_its_own_bundle_and_all_records_and_can_be_read_by_itself
 }
 
 #[tokio::test]
+async fn a_store_that_lacks_records_of_another_is_named_and_one_that_is_silent_lacks_nothing() {
+    let site = initialised().await;
+    let lacking = async || site.reader().lacking(&vault(), &site.keys).await.map_err(|error| error.to_string());
+    assert_eq!(lacking().await, Ok(vec![]));
+    let record = "vaults/vault/generations/1/manifest.1.json";
+    site.audit.remove(record);
+    let one = |store: &str| Ok(vec![Lacking { store: store.to_owned(), records: vec![record.to_owned()] }]);
+    assert_eq!(lacking().await, one("the store of custodian audit"));
+    site.audit.inject(Operation::List, [Fault::Denied]);
+    assert_eq!(lacking().await, Ok(vec![]), "nobody can tell");
+    assert_eq!(site.joined().level(&vault(), &site.keys).await, Ok(1));
+    site.common.remove(record);
+    assert_eq!(lacking().await, one("the common store"));
+}
+
+#[tokio::test]
 async fn an_init_cut_off_between_any_two_writes_of_either_store_is_finished_by_the_next_run() {
     for own in [false, true] {
         let mut cut = 0;

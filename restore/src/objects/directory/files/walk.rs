@@ -8,24 +8,25 @@ use jiff::Timestamp;
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
-use super::super::super::{Bounds, Cut, Entry, Survey, Wanted};
+use super::super::super::{Bounds, Cut, Entry, MAX_SEGMENTS, Survey, Wanted};
 use super::{Fault, TEMPORARY, at, open_folder, open_root};
 
-/// Folders below each other that are looked into: what [`super::super::super::MAX_PATH_BYTES`] allows. Nothing deeper is an
-/// object.
-const DEEPEST: usize = 512;
+/// Folders below each other that are looked into: no name has more. A deeper one counts as one strange name.
+const DEEPEST: usize = MAX_SEGMENTS - 1;
 
 pub(in super::super) fn survey(root: &Path, prefix: &str, wanted: Wanted, bounds: Bounds) -> Result<Survey, Fault> {
     let mut folder = open_root(root)?;
     let above = prefix.rsplit_once('/').map_or("", |(above, _)| above);
+    let mut depth = 0;
     for segment in above.split('/').filter(|segment| !segment.is_empty()) {
+        depth += 1;
         match open_folder(&folder, segment)? {
             Some(next) => folder = next,
             None => return Ok(Survey::default()),
         }
     }
     let mut walk = Walk { prefix, wanted, bounds, started: Instant::now(), looked: 0, survey: Survey::default() };
-    walk.below(&folder, above, 0)?;
+    walk.below(&folder, above, depth)?;
     Ok(walk.survey.sorted())
 }
 
