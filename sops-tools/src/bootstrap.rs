@@ -10,7 +10,7 @@ pub mod content;
 pub mod keygen;
 pub mod look;
 pub mod manifest;
-#[cfg(feature = "terminal")]
+#[cfg(feature = "program")]
 pub mod rotate;
 pub mod secrets;
 pub mod show;

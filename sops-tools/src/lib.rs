@@ -10,30 +10,30 @@
 //! - the time and randomness that decisions take as arguments: [`clock`]
 //! - what a process with secrets switches off first: [`hardening`]
 //! - what a user reads when something fails, and the exit status: [`report`]
-//! - the SOPS files of a whole work tree, changed together or not at all (feature `terminal`): `worktree`
-//! - readable diffs of SOPS files in Git (feature `terminal`): `git`
-//! - secrets in clear in a work tree, its index and its history (feature `terminal`): `scan`
+//! - the SOPS files of a whole work tree, changed together or not at all (feature `program`): `worktree`
+//! - readable diffs of SOPS files in Git (feature `program`): `git`
+//! - secrets in clear in a work tree, its index and its history (feature `program`): `scan`
 //! - command line, logs and printing of the binaries (feature `terminal`): `terminal`
 
 pub mod bootstrap;
-#[cfg(feature = "terminal")]
+#[cfg(feature = "program")]
 pub mod cli;
 pub mod clock;
-#[cfg(feature = "terminal")]
+#[cfg(feature = "program")]
 mod commands;
 pub mod custody;
 pub mod files;
-#[cfg(feature = "terminal")]
+#[cfg(feature = "program")]
 pub mod git;
 pub mod hardening;
-#[cfg(feature = "terminal")]
+#[cfg(feature = "program")]
 mod parallel;
 pub mod report;
-#[cfg(feature = "terminal")]
+#[cfg(feature = "program")]
 pub mod scan;
 pub mod secret;
 pub mod sops;
 #[cfg(feature = "terminal")]
 pub mod terminal;
-#[cfg(feature = "terminal")]
+#[cfg(feature = "program")]
 pub mod worktree;

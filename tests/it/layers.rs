@@ -39,6 +39,14 @@ fn custody_is_synchronous_and_knows_no_network() {
     assert_none("sops-tools", &network);
 }
 
+/// RSA is decrypted in variable time, so SSH keys are for a person's own files; and a daemon walks no work tree.
+#[test]
+fn a_daemon_has_no_ssh_keys_and_none_of_the_commands_of_sops_tools() {
+    assert_none("unsealer", &["rsa", "ignore", "indicatif"]);
+    assert_none("restore", &["rsa", "ignore", "indicatif", "clap"]);
+    assert!(linked_into("sops-tools").contains("rsa"));
+}
+
 #[test]
 fn one_tls_stack_is_linked() {
     assert_none("unsealer", &["ring", "openssl", "openssl-sys", "native-tls"]);

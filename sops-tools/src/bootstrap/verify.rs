@@ -20,7 +20,7 @@ mod rules;
 pub use report::Report;
 
 pub(crate) use file::{cluster_identities, encrypts_only_values};
-#[cfg(feature = "terminal")]
+#[cfg(feature = "program")]
 pub(crate) use rules::Configs;
 
 /// How bad a finding is; the later one is the worse one.

@@ -32,7 +32,7 @@ impl Configs {
     }
 
     /// Who may open a file, by its rule, group by group; `None` where there is no rule.
-    #[cfg(feature = "terminal")]
+    #[cfg(feature = "program")]
     pub(crate) fn groups_of(&mut self, file: &Path) -> Option<Vec<Vec<KeyId>>> {
         let current = self.current.clone();
         let config = self.of(file)?.as_ref().ok()?;
