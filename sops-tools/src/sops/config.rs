@@ -14,6 +14,7 @@ use crate::custody::Recipient;
 use crate::files::{FileErrorKind, read_limited};
 
 mod read;
+mod yaml;
 
 /// Largest configuration that is read, 1 MiB.
 pub const CONFIG_LIMIT: usize = 1 << 20;

@@ -18,6 +18,8 @@ pub use edit::{set, unset};
 pub use outline::{Misplaced, Step};
 
 #[cfg(test)]
+mod hostile;
+#[cfg(test)]
 mod random;
 #[cfg(test)]
 mod show;

@@ -123,3 +123,36 @@ fn the_folder_of_configurations_can_be_named() {
     assert_eq!(keys_file(&lookup), Some("/x/sops/age/keys.txt".into()));
     assert_eq!(keys_file(&|_| None), None);
 }
+
+#[cfg(feature = "ssh")]
+#[test]
+fn ssh_keys_of_the_home_and_of_the_variables_open_files() {
+    use crate::clock::System;
+    use crate::sops::config::age_key;
+    use crate::sops::file::{Recipe, SopsFile, encrypt};
+    use crate::sops::formats::Format;
+
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir(dir.path().join(".ssh")).unwrap();
+    let path = dir.path().join(".ssh/id_ed25519");
+    let made =
+        std::process::Command::new("ssh-keygen").args(["-q", "-N", "", "-t", "ed25519", "-f"]).arg(&path).status();
+    assert!(made.unwrap().success(), "ssh-keygen is needed for this test");
+    let public = std::fs::read_to_string(path.with_extension("pub")).unwrap();
+    let recipe = Recipe::to(vec![vec![age_key(public.trim()).unwrap()]]);
+    let sealed = encrypt(Format::Yaml, b"a: x\n", &recipe, Timestamp::UNIX_EPOCH, &System).unwrap();
+    let (home, file) = (dir.path().display().to_string(), path.display().to_string());
+    let command = format!("cat {file}");
+    for variables in [
+        ("HOME", home.as_str()),
+        ("SOPS_AGE_SSH_PRIVATE_KEY_FILE", file.as_str()),
+        ("SOPS_AGE_SSH_PRIVATE_KEY_CMD", command.as_str()),
+    ] {
+        let gathered = gathered(&[], &[variables]).unwrap();
+        assert!(told(&gathered)[0].ends_with(": 1 identity"), "{:?}", told(&gathered));
+        let opened = SopsFile::parse(Format::Yaml, &sealed).unwrap().unlock(&gathered).unwrap().verified().unwrap();
+        assert!(opened.to_plain().unwrap().starts_with(b"a: "));
+    }
+    let gathered = gathered(&[], &[("SOPS_AGE_SSH_PRIVATE_KEY_CMD", "echo nonsense")]).unwrap();
+    assert_eq!(told(&gathered)[0], "SOPS_AGE_SSH_PRIVATE_KEY_CMD: not an SSH key, or damaged");
+}

@@ -182,7 +182,8 @@ fn comments_stand_before_what_they_describe() {
     );
     assert_eq!(shown("a:\n- 1\n  # b head\nb: 2\n"), "{a=[i1] #\" b head\" b=i2}");
     assert_eq!(shown("a:\n- 1\n# foot\n\nb: 2\n"), "{a=[i1 #\" foot\"] b=i2}");
-    assert_eq!(shown("a:\n- 1\n# foot\n"), "{a=[i1 #\" foot\"]}");
+    assert_eq!(shown("a:\n- 1\n# foot\n"), "{a=[i1] #\" foot\"}");
+    assert_eq!(shown("a:\n- 1\n# foot\n\n"), "{a=[i1 #\" foot\"]}");
     assert_eq!(shown("l:\n  - a: 1\n  # c\n\nz: 1\n"), "{l=[{a=i1}] #\" c\" z=i1}");
     assert_eq!(shown("l:\n  - a: 1\n  # c\nz: 1\n"), "{l=[{a=i1 #\" c\"}] z=i1}");
     assert_eq!(shown("m:\n  k:\n    a: 1\n  # c\n\nz: 1\n"), "{m={k={a=i1} #\" c\"} z=i1}");

@@ -34,6 +34,7 @@ impl Builder<'_> {
             None => self.pending.push(Pending { comment, column }),
         }
     }
+
     /// Puts the comments that stand above the dash of the element that begins here in front of it; those below the dash belong
     /// into the element.
     pub(super) fn flush_before_dash(&mut self, element: usize) {
@@ -48,6 +49,7 @@ impl Builder<'_> {
             frame.content.push_comments(self.pending.drain(..count));
         }
     }
+
     /// Puts the comments in front of what comes next in the innermost map or list.
     pub(super) fn flush_before_node(&mut self) {
         if self.pending.is_empty() {
@@ -58,16 +60,19 @@ impl Builder<'_> {
             None => self.document.root.extend(self.pending.drain(..).map(|pending| Item::Comment(pending.comment))),
         }
     }
+
     /// How many of the comments below the last item of a map or list belong inside, when `next`, in column `column`, follows.
     ///
     /// As measured with sops: comments right above something less indented belong to the innermost map or list that ends
-    /// there; those with a blank line or the end of the document below them go by their column, but never into a list whose
-    /// last element is a map or list.
+    /// there; those with a blank line below them go by their column, but never into a list whose last element is a map or
+    /// list. The end of a document counts as something less indented: the block of SOPS comes there, and no comment may move
+    /// because of it.
     pub(super) fn count_inside(&self, frame: &Frame<'_>, next: usize, column: usize) -> usize {
         let outer = self.frames.last().filter(|outer| outer.style == Style::Block).map(|outer| outer.column);
         if frame.style == Style::Flow || self.frames.is_empty() {
             return self.pending.len();
         }
+        let column = column.max(self.frames.first().map_or(0, |root| root.column));
         let like_its_key = outer == Some(frame.column);
         let ends_nested = match &frame.content {
             Content::List(elements) => {
@@ -85,10 +90,9 @@ impl Builder<'_> {
         self.pending.iter().zip(&apart).take_while(|one| belongs(*one)).count()
     }
 
-    /// For each comment, whether a blank line or the end of the document comes below it and those that follow it at once.
+    /// For each comment, whether a blank line comes below it and those that follow it at once.
     fn apart(&self, next: usize) -> Vec<bool> {
-        let rest = self.source.get(next..).unwrap_or_default();
-        let mut apart = rest.is_empty() || rest.starts_with("---") || rest.starts_with("...");
+        let mut apart = false;
         let mut below = next;
         let mut found: Vec<bool> = Vec::with_capacity(self.pending.len());
         for pending in self.pending.iter().rev() {
