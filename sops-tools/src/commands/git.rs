@@ -111,6 +111,9 @@ pub(crate) fn install(dry_run: bool, form: Output, site: &Site<'_>) -> Result<()
     });
     let sealed: Vec<String> = sealed.into_iter().flatten().collect();
     let path = tree.root.join(ATTRIBUTES);
+    if path.is_symlink() {
+        return Err(not_installed("it is a symbolic link, and Git does not follow it", &path));
+    }
     let old = match read_limited(&path, ATTRIBUTES_LIMIT) {
         Ok(old) => Some(String::from_utf8(old).map_err(|_| not_installed("it is not UTF-8", &path))?),
         Err(error) if error.kind() == FileErrorKind::Absent => None,

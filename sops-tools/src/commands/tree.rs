@@ -1,11 +1,10 @@
 //! `updatekeys` and `rotate` over folders and several files: all of it or nothing.
 
-use std::fmt::Write as _;
 use std::io::BufRead as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::progress::Progress;
 use super::site::Site;
@@ -22,8 +21,14 @@ use crate::worktree::disk::Real;
 use crate::worktree::inventory::{FileAt, Skipped};
 use crate::worktree::journal::{Direction, Journal};
 use crate::worktree::nested::{Nested, nested};
-use crate::worktree::place::{LockError, Tree};
+use crate::worktree::place::Tree;
 use crate::worktree::plan::{self, Action, Change, Means, Obstacle, Planned, Sealed, Verb, Wishes, Within, plan};
+
+mod failures;
+mod told;
+
+use failures::{apply_failure, lock_failure, obstacle_failure};
+use told::{after, plan_text, planned_json, settled_json, settled_text};
 
 /// What the command is told.
 pub(crate) struct Wish {
@@ -141,34 +146,6 @@ fn lead_to_its_end(
     Ok(settled)
 }
 
-fn settled_text(settled: &Settled) -> String {
-    let Settled { direction, replaced, kept, command, started } = settled;
-    // Outside of Git the journal lies where anybody can have put it.
-    let (command, started) = (command.escape_debug(), started.escape_debug());
-    let mut text = match direction {
-        None => "an earlier run was cut off, before it changed anything or after all was done; what it left lying around is removed".to_owned(),
-        Some(Direction::Forward) => {
-            format!("the run of {started} ({command}) was cut off; it is finished now: {} files were left", replaced.len())
-        }
-        Some(Direction::Back) => {
-            format!("the run of {started} ({command}) is taken back: {} files have their old content again", replaced.len())
-        }
-    };
-    for path in kept {
-        let _ = write!(text, "\n  {} stays as somebody else made it", path.display());
-    }
-    text
-}
-
-fn settled_json(settled: &Settled) -> Value {
-    let direction = match settled.direction {
-        None => "removed",
-        Some(Direction::Forward) => "finished",
-        Some(Direction::Back) => "undone",
-    };
-    json!({"result": direction, "command": settled.command, "started": settled.started, "replaced": settled.replaced, "kept": settled.kept})
-}
-
 /// The words by which the same command is known again.
 fn command_of(wish: &Wish, tree: &Tree, site: &Site<'_>) -> String {
     let current = current(site);
@@ -218,6 +195,14 @@ fn make_plan(wish: &Wish, tree: &Tree, site: &Site<'_>) -> Result<Vec<Planned>, 
         let hint = "updatekeys or rotate there finishes it; with --undo it is taken back";
         obstacles.push(Obstacle::new(ExitStatus::Refused, "unfinished-run", place, why.to_string(), hint));
     }
+    // Who names a file means that it is sealed.
+    let current = current(site);
+    let named: Vec<PathBuf> = wish.paths.iter().map(|path| absolute(path, &current)).collect();
+    let nothing =
+        survey.walked.files.iter().zip(&looked).filter(|(at, looked)| looked.is_empty() && named.contains(&at.path));
+    for (at, _) in nothing {
+        tracing::warn!(file = %at.shown, "this is no SOPS file, so it stays as it is");
+    }
     for looked in looked.into_iter().flatten() {
         match looked {
             Looked::Sealed(one) => sealed.push(*one),
@@ -232,7 +217,6 @@ fn make_plan(wish: &Wish, tree: &Tree, site: &Site<'_>) -> Result<Vec<Planned>, 
             .hint("name the folder or the files"));
     }
     let mut wishes = wish.wishes.clone();
-    let current = current(site);
     for path in &mut wishes.accept_mac_mismatch {
         *path = absolute(path, &current);
         if !sealed.iter().any(|sealed| sealed.at.path == *path) {
@@ -283,28 +267,6 @@ fn unreadable(place: &str, text: String) -> Obstacle {
     Obstacle::new(ExitStatus::Unavailable, "unreadable", place, text, hint)
 }
 
-/// Every obstacle is a cause; the first gives class, status and hint.
-fn obstacle_failure(obstacles: &[Obstacle]) -> Failure {
-    let Some(first) = obstacles.first() else {
-        return Failure::new(ExitStatus::Unexpected, "unexpected", "something stands in the way and nothing says what");
-    };
-    let files: std::collections::BTreeSet<&str> = obstacles.iter().map(|obstacle| obstacle.file.as_str()).collect();
-    let problem = match files.len() {
-        1 => "nothing was changed: one file stands in the way".to_owned(),
-        more => format!("nothing was changed: {more} files stand in the way"),
-    };
-    let (status, class) = (first.status, first.class);
-    let failure = Failure::new(status, class, problem);
-    let failure = obstacles.iter().fold(failure, Failure::cause);
-    let mut hints: Vec<&str> = Vec::new();
-    for obstacle in obstacles {
-        if !hints.contains(&obstacle.hint) {
-            hints.push(obstacle.hint);
-        }
-    }
-    failure.hint(hints.join("\n"))
-}
-
 fn agreed(planned: &[Planned]) -> Result<bool, Failure> {
     let text = plan_text(planned, "would get", true) + "Is this okay? (y/n):";
     terminal::print(&text).map_err(|error| {
@@ -336,100 +298,4 @@ fn write(changes: &[Change], ground: Ground<'_>, command: String, site: &Site<'_
 
 fn seconds(time: Timestamp) -> Timestamp {
     Timestamp::from_second(time.as_second()).unwrap_or(time)
-}
-
-fn plan_text(planned: &[Planned], verb: &str, with_keys: bool) -> String {
-    let mut text = String::new();
-    for one in planned.iter().filter(|one| one.action != Action::Unchanged) {
-        let what = match one.action {
-            Action::Added => "more recipients",
-            _ => "a new data key",
-        };
-        let mac = if one.mac_accepted { ", in spite of its MAC" } else { "" };
-        let _ = writeln!(text, "{}: {verb} {what}{mac}", one.at.shown);
-        if with_keys || one.mac_accepted || !one.added.is_empty() || !one.removed.is_empty() {
-            text.extend(one.added.iter().map(|key| format!("  +++ {key}\n")));
-            text.extend(one.removed.iter().map(|key| format!("  --- {key}\n")));
-        }
-    }
-    let unchanged = planned.iter().filter(|one| one.action == Action::Unchanged).count();
-    if unchanged > 0 {
-        let _ = writeln!(text, "already right: {unchanged} of {} files", planned.len());
-    }
-    text
-}
-
-/// What a person has to do once the files are written.
-fn after(planned: &[Planned]) -> String {
-    let lines: Vec<String> = planned
-        .iter()
-        .filter(|one| !one.to_change.is_empty())
-        .flat_map(|one| one.to_change.iter().map(|path| format!("  {}: {path}\n", one.at.shown)))
-        .collect();
-    if lines.is_empty() {
-        return String::new();
-    }
-    let head = "\nwho was removed knows these values as they were, and every old version in Git; change them where they are used, then here:\n";
-    [head.to_owned()].into_iter().chain(lines).collect()
-}
-
-fn planned_json(one: &Planned) -> Value {
-    let names = |keys: &[crate::sops::metadata::KeyId]| keys.iter().map(ToString::to_string).collect::<Vec<_>>();
-    let action = match one.action {
-        Action::Unchanged => "unchanged",
-        Action::Added => "added",
-        Action::NewDataKey => "new-data-key",
-    };
-    json!({
-        "file": one.at.shown,
-        "result": action,
-        "added": names(&one.added),
-        "removed": names(&one.removed),
-        "macAccepted": one.mac_accepted,
-        "valuesToChange": one.to_change,
-    })
-}
-
-fn lock_failure(error: &LockError) -> Failure {
-    match error {
-        LockError::Held(_) => Failure::new(ExitStatus::Unavailable, "tree-locked", error.to_string())
-            .hint("wait until it has ended, then give the command again"),
-        LockError::File(_) => Failure::new(
-            ExitStatus::Unavailable,
-            "tree-not-written",
-            "the tree cannot be locked, so nothing was changed",
-        )
-        .cause(error)
-        .hint("give yourself the right to write there"),
-    }
-}
-
-fn apply_failure(error: ApplyError, tree: &Tree) -> Failure {
-    let problem = error.to_string();
-    let paths = |failure: Failure, paths: Vec<PathBuf>| {
-        paths.iter().fold(failure, |failure, path| failure.cause(path.display()))
-    };
-    match error {
-        ApplyError::Nothing(error) => {
-            let hint = match error.kind() {
-                FileErrorKind::NoSpace => "make room on the disk, then give the command again",
-                FileErrorKind::Denied => "give yourself the right to write the files and their folders",
-                _ => "look at what the system says, then give the command again",
-            };
-            Failure::new(ExitStatus::Unavailable, "tree-not-written", problem).hint(hint)
-        }
-        ApplyError::ChangedMeanwhile(changed) => {
-            paths(Failure::new(ExitStatus::Refused, "changed-meanwhile", problem), changed)
-                .hint("look at what changed them, then give the command again")
-        }
-        ApplyError::Unfinished(_) => Failure::new(ExitStatus::Unavailable, "unfinished-run", problem)
-            .hint("every file is whole, old or new. Give the same command again: it finishes; with --undo it is taken back"),
-        ApplyError::Conflicts(conflicts) => {
-            paths(Failure::new(ExitStatus::Refused, "unfinished-conflict", problem), conflicts)
-                .hint("put each back as it was (git checkout -- FILE), or leave it as it is now with --keep FILE; then give the command again, with --undo to take the rest back")
-        }
-        ApplyError::Journal { .. } => Failure::new(ExitStatus::Integrity, "journal-damaged", "the journal of an earlier run cannot be followed")
-            .cause(problem)
-            .hint(format!("every file is whole, old or new: look at them with git status; then remove {}", tree.state().display())),
-    }
 }

@@ -149,20 +149,36 @@ fn origins(out: &mut dyn Read) -> io::Result<Vec<(Oid, Origin)>> {
     }
 }
 
-/// Looks at contents, each once, in the order given: `look` is told the index of the content and its bytes. Larger ones than
-/// [`BLOB_LIMIT`] are passed over and counted, as are those that are not there.
+/// Contents that were not looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PassedOver {
+    /// Larger than [`BLOB_LIMIT`].
+    pub large: usize,
+    /// Not in this clone.
+    pub missing: usize,
+}
+
+/// Whether the clone lacks older commits.
 ///
 /// # Errors
 /// Git cannot be asked.
-pub fn contents(git: &Git, oids: &[&Oid], mut look: impl FnMut(usize, &[u8])) -> Result<usize, GitError> {
+pub fn is_shallow(git: &Git) -> Result<bool, GitError> {
+    Ok(git.words(&["rev-parse", "--is-shallow-repository"], 1000)?.trim_ascii() == b"true")
+}
+
+/// Looks at contents, each once, in the order given: `look` is told the index of the content and its bytes.
+///
+/// # Errors
+/// Git cannot be asked.
+pub fn contents(git: &Git, oids: &[&Oid], mut look: impl FnMut(usize, &[u8])) -> Result<PassedOver, GitError> {
     if oids.is_empty() {
-        return Ok(0);
+        return Ok(PassedOver::default());
     }
     let input: String = oids.iter().flat_map(|oid| [oid.0.as_str(), "\n"]).collect();
     let arguments: Vec<&OsStr> = ["cat-file", "--batch", "--buffer"].iter().map(OsStr::new).collect();
     git.converse(&arguments, input.as_bytes(), |out| {
         let mut reader = BufReader::with_capacity(1 << 16, out);
-        let mut passed_over = 0;
+        let mut passed_over = PassedOver::default();
         let mut bytes = Vec::new();
         for index in 0..oids.len() {
             let mut head = String::new();
@@ -172,12 +188,12 @@ pub fn contents(git: &Git, oids: &[&Oid], mut look: impl FnMut(usize, &[u8])) ->
             let mut words = head.split_whitespace().skip(1);
             let (kind, size) = (words.next(), words.next().and_then(|size| size.parse::<u64>().ok()));
             let Some(size) = size else {
-                passed_over += 1;
+                passed_over.missing += 1;
                 continue;
             };
             if kind != Some("blob") || size > BLOB_LIMIT as u64 {
                 io::copy(&mut reader.by_ref().take(size + 1), &mut io::sink())?;
-                passed_over += 1;
+                passed_over.large += 1;
                 continue;
             }
             bytes.clear();

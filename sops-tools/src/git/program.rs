@@ -2,13 +2,14 @@
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Read, Write};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::sops::sources::Lookup;
 
@@ -144,8 +145,8 @@ impl Git {
             let watch = scope.spawn(move || {
                 let late = end.recv_timeout(self.deadline) == Err(RecvTimeoutError::Timeout);
                 if late {
-                    // Not reaped yet, so the number is still its own.
-                    let _ = kill_process(pid, Signal::KILL);
+                    // Not reaped yet, so the number is still its own; what it started goes with it.
+                    let _ = kill_process_group(pid, Signal::KILL);
                 }
                 late
             });
@@ -186,6 +187,7 @@ impl Git {
         for setting in SETTINGS {
             command.arg("-c").arg(setting);
         }
+        command.process_group(0);
         command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }
@@ -203,4 +205,55 @@ fn verb(arguments: &[&OsStr]) -> String {
         .iter()
         .find(|word| !word.as_encoded_bytes().starts_with(b"-"))
         .map_or_else(String::new, |word| word.to_string_lossy().into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::files::create_new;
+
+    /// A program of the name of git that does this.
+    fn with(script: &str, deadline: Duration) -> (tempfile::TempDir, Git) {
+        let dir = tempfile::tempdir().unwrap();
+        create_new(&dir.path().join("git"), format!("#!/bin/sh\n{script}\n").as_bytes(), 0o755).unwrap();
+        let path = std::env::join_paths([dir.path().to_owned(), "/usr/bin".into(), "/bin".into()]).unwrap();
+        let git = Git::new(dir.path(), &|name| (name == "PATH").then(|| path.clone()), None, deadline);
+        (dir, git)
+    }
+
+    #[test]
+    fn a_call_that_takes_too_long_ends_with_all_that_it_started() {
+        let (_dir, git) = with("sleep 60 & sleep 60", Duration::from_millis(200));
+        let begun = std::time::Instant::now();
+        let error = git.words(&["rev-parse"], 10).unwrap_err();
+        assert!(matches!(&error, GitError::TooLong { verb, .. } if verb == "rev-parse"), "{error}");
+        assert!(begun.elapsed() < Duration::from_secs(20));
+    }
+
+    #[test]
+    fn too_much_a_failure_and_no_program_are_told_apart() {
+        let (_dir, git) = with("exec yes", Duration::from_mins(1));
+        assert!(matches!(git.words(&["log"], 100), Err(GitError::TooMuch(_))));
+        let (_dir, git) = with("printf 'fatal: \\033[2J no\\n' >&2; exit 128", Duration::from_mins(1));
+        let error = git.words(&["log"], 100).unwrap_err().to_string();
+        assert!(error.starts_with("git log failed: fatal: ") && !error.contains('\u{1b}'), "{error}");
+        let (dir, git) = with("", Duration::from_mins(1));
+        std::fs::remove_file(dir.path().join("git")).unwrap();
+        let nowhere =
+            Git::new(dir.path(), &|name| (name == "PATH").then(|| dir.path().into()), None, Duration::from_mins(1));
+        assert!(matches!(nowhere.words(&["log"], 100), Err(GitError::NotFound)));
+        drop(git);
+    }
+
+    #[test]
+    fn what_is_written_to_a_program_that_reads_nothing_does_not_block() {
+        let (_dir, git) = with("echo done", Duration::from_mins(1));
+        let input = vec![b'x'; 1 << 20];
+        let said = git.converse(&[OsStr::new("cat-file")], &input, |out| {
+            let mut all = Vec::new();
+            out.read_to_end(&mut all)?;
+            Ok(all)
+        });
+        assert_eq!(said.unwrap(), b"done\n");
+    }
 }

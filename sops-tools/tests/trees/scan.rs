@@ -149,7 +149,7 @@ fn what_was_accepted_is_silent_until_it_is_another_secret() {
 #[test]
 fn doubt_has_a_status_of_its_own() {
     let bed = Bed::with_git();
-    bed.put("x.txt", "id: AKIAQWERTYUIOPASDFGH\n");
+    bed.put("x.txt", &format!("id: AKIA{}\n", "QWERTYUIOPASDFGH"));
     let seen = bed.run(None, &["scan"]);
     assert_eq!(seen.status, 3, "{}", seen.stderr);
     assert!(seen.stdout.contains("(not sure)"), "{}", seen.stdout);
@@ -200,6 +200,36 @@ fn what_only_a_merge_brought_is_found_and_every_reference_counts() {
     all.sort();
     let expected = ["commit merged.env:1", "commit other.env:1", "commit side.env:1"];
     assert_eq!(all, expected.map(|place| ("restic-password".to_owned(), place.to_owned())));
+}
+
+#[test]
+fn a_shallow_clone_is_not_called_clean() {
+    let bed = Bed::with_git();
+    bed.put("a", "1\n");
+    bed.commit();
+    bed.put("a", "2\n");
+    bed.commit();
+    let source = format!("file://{}", bed.root().display());
+    let shallow = Bed::new();
+    shallow.git(&["clone", "-q", "--depth", "1", &source, "clone"]);
+    let clone = shallow.path("clone");
+    let run =
+        |arguments: &[&str]| shallow.command(None).args(arguments).current_dir(&clone).output().unwrap().status.code();
+    assert_eq!(run(&["scan"]), Some(5));
+    assert_eq!(run(&["scan", "--no-history"]), Some(0));
+}
+
+#[test]
+fn the_hooks_for_pre_commit_are_commands_that_can_be_run() {
+    let hooks = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../.pre-commit-hooks.yaml")).unwrap();
+    let entries: Vec<&str> = hooks.lines().filter_map(|line| line.trim().strip_prefix("entry: ")).collect();
+    assert_eq!(entries.len(), 2);
+    let bed = Bed::with_git();
+    for entry in entries {
+        let words: Vec<&str> = entry.split(' ').collect();
+        assert_eq!(words[0], "sops-tools");
+        assert_eq!(bed.run(None, &words[1..]).status, 0, "{entry}");
+    }
 }
 
 #[test]

@@ -133,6 +133,11 @@ fn a_read_only_file_or_one_without_a_rule_is_refused_in_the_plan() {
     assert_eq!(refused.status, 3);
     assert!(refused.stderr.contains("cause: secrets/c.env: it is read-only"), "{}", refused.stderr);
     std::fs::set_permissions(bed.path("secrets/c.env"), std::fs::Permissions::from_mode(0o644)).unwrap();
+    std::fs::set_permissions(bed.path("secrets/deep"), std::fs::Permissions::from_mode(0o555)).unwrap();
+    let refused = bed.run(Some(&me), &["rotate", "."]);
+    assert_eq!(refused.status, 3);
+    assert!(refused.stderr.contains("cause: secrets/deep/e.bin: its folder is read-only"), "{}", refused.stderr);
+    std::fs::set_permissions(bed.path("secrets/deep"), std::fs::Permissions::from_mode(0o755)).unwrap();
     std::fs::copy(bed.path("secrets/a.yaml"), bed.path("stray.yaml")).unwrap();
     let refused = bed.run(Some(&me), &["rotate", "--output", "json", "."]);
     assert_eq!((refused.status, refused.json()["error"]["class"].as_str()), (3, Some("no-rule")));
@@ -266,6 +271,22 @@ fn a_run_that_was_cut_off_in_a_folder_of_its_own_is_not_passed_over() {
     assert_eq!(refused.status, 3, "{}", refused.stderr);
     assert!(refused.stderr.contains("secrets/.sops-tools: a run was cut off"), "{}", refused.stderr);
     assert_eq!(bed.run(Some(&me), &["verify", "--check", "."]).status, 3);
+}
+
+#[test]
+fn a_named_file_that_is_not_sealed_is_told() {
+    let bed = Bed::with_git();
+    let me = bed.person("me");
+    bed.rule(&[&me]);
+    every_format(&bed);
+    bed.put("secrets/plain.yaml", "a: 1\n");
+    let seen = bed.run(Some(&me), &["rotate", "secrets/a.yaml", "secrets/plain.yaml"]);
+    assert_eq!((seen.status, seen.stdout.as_str()), (0, "secrets/a.yaml: has a new data key\n"));
+    assert!(
+        seen.stderr.contains("this is no SOPS file") && seen.stderr.contains("secrets/plain.yaml"),
+        "{}",
+        seen.stderr
+    );
 }
 
 #[test]

@@ -290,6 +290,48 @@ fn what_somebody_else_changed_after_a_crash_is_kept_and_stops_the_next_run() {
     }
 }
 
+/// Somebody who writes a file at the moment from which the change is made.
+struct Meddled<'a>(&'a Memory, PathBuf);
+
+impl Disk for Meddled<'_> {
+    fn read(&self, path: &Path, limit: usize) -> Result<Option<Vec<u8>>, FileError> {
+        self.0.read(path, limit)
+    }
+
+    fn create(&self, path: &Path, bytes: &[u8], like: Option<&Path>) -> Result<(), FileError> {
+        self.0.create(path, bytes, like)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> Result<(), FileError> {
+        self.0.rename(from, to)?;
+        if to.ends_with(FORWARD) {
+            self.0.remove(&self.1)?;
+            self.0.create(&self.1, b"theirs", None)?;
+        }
+        Ok(())
+    }
+
+    fn remove(&self, path: &Path) -> Result<(), FileError> {
+        self.0.remove(path)
+    }
+
+    fn sync_folder(&self, folder: &Path) -> Result<(), FileError> {
+        self.0.sync_folder(folder)
+    }
+}
+
+#[test]
+fn what_somebody_writes_at_the_last_moment_is_not_replaced() {
+    let case = case(3);
+    let path = Path::new(ROOT).join("1/f1");
+    let disk = Meddled(&case.memory, path.clone());
+    let error = apply(Ground { disk: &disk, ..case.ground() }, &case.journal, &case.contents).unwrap_err();
+    assert!(matches!(&error, ApplyError::Conflicts(paths) if paths == &[PathBuf::from("1/f1")]), "{error}");
+    assert_eq!(case.memory.files()[&path], b"theirs");
+    assert!(matches!(case.recover(true), Err(ApplyError::Conflicts(_))));
+    assert_eq!(case.memory.files()[&path], b"theirs");
+}
+
 #[test]
 fn new_files_that_were_cleared_away_are_laid_out_again() {
     for steps in 1..all_steps(4) {

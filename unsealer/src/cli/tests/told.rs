@@ -84,7 +84,7 @@ fn every_flag_that_a_text_of_the_programs_names_exists() {
 }
 
 /// Flags of age and git, and the verbs that sops once took as flags and that are still understood.
-const OF_OTHERS: [&str; 21] = [
+const OF_OTHERS: [&str; 23] = [
     "decrypt",
     "encrypt",
     "rotate",
@@ -106,6 +106,8 @@ const OF_OTHERS: [&str; 21] = [
     "stdin",
     "topo-order",
     "verify",
+    "is-shallow-repository",
+    "unshallow",
 ];
 
 fn gather_flags(command: &clap::Command, flags: &mut std::collections::BTreeSet<String>) {
