@@ -1,6 +1,13 @@
 //! `sops-tools` beside the real sops, in both directions: what sops writes we read, what we write sops reads, and where a file
 //! was tampered with the verdicts agree or ours is stricter for a reason that `docs/sops.md` gives.
 
+#![expect(clippy::expect_used, clippy::panic, reason = "a test may end where its ground breaks away")]
+#![expect(
+    clippy::format_collect,
+    clippy::format_push_string,
+    reason = "the texts of cases are built where speed is nothing"
+)]
+
 use harness::sops::{Bed, Format, Sops, Trees};
 
 mod attacks;

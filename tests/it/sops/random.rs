@@ -2,6 +2,8 @@
 //!
 //! The seed is fixed; `SOPS_SEED` gives another one. A report names the seed of each document.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use harness::sops::cases::{Verdict, each, same_lines};
 use harness::sops::{Bed, Format, Sops, Trees, as_sops_writes, without_comments};
 
@@ -22,19 +24,25 @@ fn random_documents_pass_between_us_and_both_versions() {
         .flat_map(|format| (first..first + DOCUMENTS).map(move |seed| (format, seed)))
         .collect();
     let name = |(format, seed): &(Format, u64)| format!("{} of seed {seed}", format.name());
+    let readable = AtomicUsize::new(0);
     each("random documents", &cases, name, |(format, seed)| {
         let mut dice = Dice::new(*seed);
         let plain = match format {
             Format::Json => document::json(&mut dice),
             _ => document::yaml(&mut dice),
         };
-        judge(&bed, &trees, *format, &plain).map_err(|fault| format!("{fault}\n{plain}"))
+        // The dice make a few documents that are none.
+        let Ok(leaves) = trees.read(&bed, *format, plain.as_bytes()) else { return Ok(()) };
+        readable.fetch_add(1, Ordering::Relaxed);
+        judge(&bed, &trees, *format, &plain, &leaves).map_err(|fault| format!("{fault}\n{plain}"))
     });
+    let readable = readable.into_inner();
+    assert!(readable * 4 > cases.len() * 3, "only {readable} of {} documents are readable", cases.len());
 }
 
-fn judge(bed: &Bed, trees: &Trees, format: Format, plain: &str) -> Verdict {
+fn judge(bed: &Bed, trees: &Trees, format: Format, plain: &str, leaves_of_plain: &[String]) -> Verdict {
     let leaves = |leaves: &[String]| as_sops_writes(&without_comments(leaves));
-    let expected = leaves(&trees.read(bed, format, plain.as_bytes())?);
+    let expected = leaves(leaves_of_plain);
     let ours = bed.encrypt(Sops::Ours, format, plain.as_bytes(), &[])?;
     let theirs = bed.encrypt(Sops::New, format, plain.as_bytes(), &[])?;
     let pairs = [(Sops::Old, &ours), (Sops::New, &ours), (Sops::Ours, &ours), (Sops::Ours, &theirs)];

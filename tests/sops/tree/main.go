@@ -55,24 +55,23 @@ func leaves(out io.Writer, document int, path string, value any) {
 	case nil:
 		line("null", "")
 	case sops.TreeBranch:
-		if len(value) == 0 {
-			line("map", "")
-		}
+		empty := true
 		for _, item := range value {
 			if comment, ok := item.Key.(sops.Comment); ok {
 				leaves(out, document, path, comment)
 				continue
 			}
+			empty = false
 			key, err := json.Marshal(item.Key)
 			if err != nil {
 				key = []byte(strconv.Quote(fmt.Sprint(item.Key)))
 			}
 			leaves(out, document, path+"["+string(key)+"]", item.Value)
 		}
-	case []any:
-		if len(value) == 0 {
-			line("list", "")
+		if empty {
+			line("map", "")
 		}
+	case []any:
 		place := 0
 		for _, item := range value {
 			if comment, ok := item.(sops.Comment); ok {
@@ -81,6 +80,9 @@ func leaves(out io.Writer, document int, path string, value any) {
 			}
 			leaves(out, document, path+"["+strconv.Itoa(place)+"]", item)
 			place++
+		}
+		if place == 0 {
+			line("list", "")
 		}
 	case sops.Comment:
 		line("comment", value.Value)

@@ -136,10 +136,9 @@ pub(super) struct Enc<'a> {
     pub(super) kind: &'a str,
 }
 
-impl Enc<'_> {
-    pub(super) fn with(&self, data: &str, iv: &str, tag: &str, kind: &str) -> String {
-        format!("ENC[AES256_GCM,data:{data},iv:{iv},tag:{tag},type:{kind}]")
-    }
+/// An encrypted value of these parts.
+pub(super) fn enc(data: &str, iv: &str, tag: &str, kind: &str) -> String {
+    format!("ENC[AES256_GCM,data:{data},iv:{iv},tag:{tag},type:{kind}]")
 }
 
 /// The first `ENC[…]` behind `key`, on its line.

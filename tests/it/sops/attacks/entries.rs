@@ -3,7 +3,7 @@
 use harness::sops::Format;
 
 use super::Attack;
-use super::bases::{Bases, enc_of, flipped, line_of, parts, put, swapped, without_lines};
+use super::bases::{Bases, enc, enc_of, flipped, line_of, parts, put, swapped, without_lines};
 
 pub(super) fn attacks(bases: &Bases) -> Vec<Attack> {
     [every_format(bases), yaml(bases), json(bases), lines(bases)].into_iter().flatten().collect()
@@ -30,7 +30,7 @@ fn every_format(bases: &Bases) -> Vec<Attack> {
 fn yaml(bases: &Bases) -> Vec<Attack> {
     let sealed = bases.of(Format::Yaml);
     let comment = enc_of(sealed, "#ENC");
-    let enc = parts(comment);
+    let old = parts(comment);
     let pairs = [
         ("plain value altered", put(sealed, "backup-repo", "backup-repos")),
         ("plain number altered", put(sealed, "count_unencrypted: 5", "count_unencrypted: 6")),
@@ -65,7 +65,7 @@ fn yaml(bases: &Bases) -> Vec<Attack> {
         ("map folded into its key", put(sealed, "    deeper:\n        deepest", "    \"deeper:deepest\"")),
         ("value one level up", put(sealed, "    deeper:\n        deepest", "    deepest")),
         ("map moved", moved_map(sealed)),
-        ("comment altered", put(sealed, comment, &enc.with(&flipped(enc.data), enc.iv, enc.tag, enc.kind))),
+        ("comment altered", put(sealed, comment, &enc(&flipped(old.data), old.iv, old.tag, old.kind))),
         ("comment removed", put(sealed, line_of(sealed, "#ENC"), "")),
         ("plain comment added", put(sealed, "data:\n", "# told you so\ndata:\n")),
         ("plain comment in a list", put(sealed, "list:\n", "list:\n    # told you so\n")),

@@ -48,11 +48,8 @@ fn time(yaml: &str) -> Named {
     let bare = quoted.trim_matches('"');
     let seconds = bare.trim_end_matches('Z');
     let at = |new: &str| put(yaml, quoted, new);
-    let day = if seconds.ends_with('0') {
-        format!("{}1Z", &seconds[..seconds.len() - 1])
-    } else {
-        format!("{}0Z", &seconds[..seconds.len() - 1])
-    };
+    let (rest, last) = seconds.split_at(seconds.len() - 1);
+    let day = format!("{rest}{}Z", if last == "0" { "1" } else { "0" });
     named([
         ("lastmodified another second", at(&format!("\"{day}\""))),
         ("lastmodified removed", put(yaml, line, "")),
@@ -261,7 +258,7 @@ fn block(yaml: &str) -> Named {
                     .replace("  - recipient", "    - recipient")
                     .replace("  enc: |", "      enc: |")
                     .lines()
-                    .map(|line| reindented(line))
+                    .map(reindented)
                     .collect::<String>()
             ),
         ),

@@ -3,46 +3,44 @@
 use harness::sops::Format;
 
 use super::Attack;
-use super::bases::{Bases, Enc, enc_of, flipped, parts, put, swapped};
+use super::bases::{Bases, Enc, enc, enc_of, flipped, parts, put, swapped};
 
 /// What becomes of one `ENC[…]`.
 type Cut = fn(&Enc<'_>) -> String;
 
 const CUTS: &[(&str, Cut)] = &[
-    ("data altered", |enc| enc.with(&flipped(enc.data), enc.iv, enc.tag, enc.kind)),
-    ("iv altered", |enc| enc.with(enc.data, &flipped(enc.iv), enc.tag, enc.kind)),
-    ("tag altered", |enc| enc.with(enc.data, enc.iv, &flipped(enc.tag), enc.kind)),
-    ("data cut short", |enc| enc.with(&enc.data[..enc.data.len() / 8 * 4], enc.iv, enc.tag, enc.kind)),
-    ("data removed", |enc| enc.with("", enc.iv, enc.tag, enc.kind)),
-    ("data without its padding", |enc| {
-        enc.with(enc.data.trim_end_matches('='), enc.iv, enc.tag.trim_end_matches('='), enc.kind)
+    ("data altered", |of| enc(&flipped(of.data), of.iv, of.tag, of.kind)),
+    ("iv altered", |of| enc(of.data, &flipped(of.iv), of.tag, of.kind)),
+    ("tag altered", |of| enc(of.data, of.iv, &flipped(of.tag), of.kind)),
+    ("data cut short", |of| enc(&of.data[..of.data.len() / 8 * 4], of.iv, of.tag, of.kind)),
+    ("data removed", |of| enc("", of.iv, of.tag, of.kind)),
+    ("data without its padding", |of| enc(of.data.trim_end_matches('='), of.iv, of.tag.trim_end_matches('='), of.kind)),
+    ("data that is no base64", |of| enc("!!!!", of.iv, of.tag, of.kind)),
+    ("data in base64 for URLs", |of| enc("-_-_", of.iv, of.tag, of.kind)),
+    ("iv cut to 12 bytes", |of| enc(of.data, &of.iv[..16], of.tag, of.kind)),
+    ("iv cut to 6 bytes", |of| enc(of.data, &of.iv[..8], of.tag, of.kind)),
+    ("iv removed", |of| enc(of.data, "", of.tag, of.kind)),
+    ("tag cut to 12 bytes", |of| enc(of.data, of.iv, &of.tag[..16], of.kind)),
+    ("tag cut to 3 bytes", |of| enc(of.data, of.iv, &of.tag[..4], of.kind)),
+    ("tag removed", |of| enc(of.data, of.iv, "", of.kind)),
+    ("tag lengthened", |of| enc(of.data, of.iv, &format!("AAAA{}", of.tag), of.kind)),
+    ("iv in the place of the tag", |of| enc(of.data, of.tag, of.iv, of.kind)),
+    ("type removed", |of| enc(of.data, of.iv, of.tag, "")),
+    ("type unknown", |of| enc(of.data, of.iv, of.tag, "text")),
+    ("type in capitals", |of| enc(of.data, of.iv, of.tag, "STR")),
+    ("type bytes", |of| enc(of.data, of.iv, of.tag, "bytes")),
+    ("another cipher", |of| enc(of.data, of.iv, of.tag, of.kind).replace("AES256", "AES128")),
+    ("text after the value", |of| enc(of.data, of.iv, of.tag, of.kind) + "x"),
+    ("second value after the value", |of| enc(of.data, of.iv, of.tag, of.kind).repeat(2)),
+    ("text before the value", |of| format!("x{}", enc(of.data, of.iv, of.tag, of.kind))),
+    ("value in small letters", |of| enc(of.data, of.iv, of.tag, of.kind).to_lowercase()),
+    ("value without its end", |of| enc(of.data, of.iv, of.tag, of.kind).trim_end_matches(']').to_owned()),
+    ("field missing", |of| format!("ENC[AES256_GCM,data:{},iv:{},type:{}]", of.data, of.iv, of.kind)),
+    ("field more", |of| {
+        format!("ENC[AES256_GCM,data:{},iv:{},tag:{},more:x,type:{}]", of.data, of.iv, of.tag, of.kind)
     }),
-    ("data that is no base64", |enc| enc.with("!!!!", enc.iv, enc.tag, enc.kind)),
-    ("data in base64 for URLs", |enc| enc.with("-_-_", enc.iv, enc.tag, enc.kind)),
-    ("iv cut to 12 bytes", |enc| enc.with(enc.data, &enc.iv[..16], enc.tag, enc.kind)),
-    ("iv cut to 6 bytes", |enc| enc.with(enc.data, &enc.iv[..8], enc.tag, enc.kind)),
-    ("iv removed", |enc| enc.with(enc.data, "", enc.tag, enc.kind)),
-    ("tag cut to 12 bytes", |enc| enc.with(enc.data, enc.iv, &enc.tag[..16], enc.kind)),
-    ("tag cut to 3 bytes", |enc| enc.with(enc.data, enc.iv, &enc.tag[..4], enc.kind)),
-    ("tag removed", |enc| enc.with(enc.data, enc.iv, "", enc.kind)),
-    ("tag lengthened", |enc| enc.with(enc.data, enc.iv, &format!("AAAA{}", enc.tag), enc.kind)),
-    ("iv in the place of the tag", |enc| enc.with(enc.data, enc.tag, enc.iv, enc.kind)),
-    ("type removed", |enc| enc.with(enc.data, enc.iv, enc.tag, "")),
-    ("type unknown", |enc| enc.with(enc.data, enc.iv, enc.tag, "text")),
-    ("type in capitals", |enc| enc.with(enc.data, enc.iv, enc.tag, "STR")),
-    ("type bytes", |enc| enc.with(enc.data, enc.iv, enc.tag, "bytes")),
-    ("another cipher", |enc| enc.with(enc.data, enc.iv, enc.tag, enc.kind).replace("AES256", "AES128")),
-    ("text after the value", |enc| enc.with(enc.data, enc.iv, enc.tag, enc.kind) + "x"),
-    ("second value after the value", |enc| enc.with(enc.data, enc.iv, enc.tag, enc.kind).repeat(2)),
-    ("text before the value", |enc| format!("x{}", enc.with(enc.data, enc.iv, enc.tag, enc.kind))),
-    ("value in small letters", |enc| enc.with(enc.data, enc.iv, enc.tag, enc.kind).to_lowercase()),
-    ("value without its end", |enc| enc.with(enc.data, enc.iv, enc.tag, enc.kind).trim_end_matches(']').to_owned()),
-    ("field missing", |enc| format!("ENC[AES256_GCM,data:{},iv:{},type:{}]", enc.data, enc.iv, enc.kind)),
-    ("field more", |enc| {
-        format!("ENC[AES256_GCM,data:{},iv:{},tag:{},more:x,type:{}]", enc.data, enc.iv, enc.tag, enc.kind)
-    }),
-    ("fields in another order", |enc| {
-        format!("ENC[AES256_GCM,iv:{},data:{},tag:{},type:{}]", enc.iv, enc.data, enc.tag, enc.kind)
+    ("fields in another order", |of| {
+        format!("ENC[AES256_GCM,iv:{},data:{},tag:{},type:{}]", of.iv, of.data, of.tag, of.kind)
     }),
     ("value replaced by text", |_| "plain".to_owned()),
     ("value replaced by nothing to decrypt", |_| "ENC[]".to_owned()),
@@ -89,11 +87,11 @@ fn types(bases: &Bases) -> Vec<Attack> {
     let pairs = keys.iter().flat_map(|key| kinds.iter().map(move |kind| (*key, *kind)));
     let mut attacks: Vec<_> = pairs
         .filter_map(|(key, kind)| {
-            let enc = parts(enc_of(yaml, key));
-            let other = enc.with(enc.data, enc.iv, enc.tag, kind);
-            (enc.kind != kind).then(|| {
+            let old = parts(enc_of(yaml, key));
+            let other = enc(old.data, old.iv, old.tag, kind);
+            (old.kind != kind).then(|| {
                 Attack::new(
-                    &format!("type {} made {kind}", enc.kind),
+                    &format!("type {} made {kind}", old.kind),
                     Format::Yaml,
                     put(yaml, enc_of(yaml, key), &other),
                 )
@@ -101,8 +99,8 @@ fn types(bases: &Bases) -> Vec<Attack> {
         })
         .collect();
     for kind in ["str", "int", "text"] {
-        let enc = parts(enc_of(yaml, "#ENC"));
-        let other = enc.with(enc.data, enc.iv, enc.tag, kind);
+        let old = parts(enc_of(yaml, "#ENC"));
+        let other = enc(old.data, old.iv, old.tag, kind);
         attacks.push(Attack::new(
             &format!("type comment made {kind}"),
             Format::Yaml,

@@ -6,7 +6,8 @@ pub(super) struct Dice(u64);
 
 impl Dice {
     pub(super) fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15))
+        // Mixed, or neighbouring seeds would give the same numbers, shifted by one.
+        Self(Self(seed).number())
     }
 
     /// Any number.

@@ -91,8 +91,9 @@ fn list(dice: &mut Dice, text: &mut String, indent: usize, depth: usize) {
 fn block(dice: &mut Dice, text: &mut String, indent: usize) {
     let header = dice.pick(&["|", "|-", "|+", ">", ">-"]);
     text.push_str(&format!(" {header}\n"));
-    for _ in 0..=dice.of(4) {
-        if dice.once_in(5) {
+    for line in 0..=dice.of(4) {
+        // sops itself prints a text that begins with a blank line so that nothing reads it back.
+        if line > 0 && dice.once_in(5) {
             text.push('\n');
         }
         text.push_str(&format!(
@@ -108,9 +109,9 @@ fn flow(dice: &mut Dice, text: &mut String, depth: usize) {
         .map(|number| {
             let mut item = String::new();
             if depth > 0 && dice.once_in(4) {
-                flow(dice, &mut item, depth - 1)
+                flow(dice, &mut item, depth - 1);
             } else {
-                item.push_str(&quoted(dice))
+                item.push_str(&quoted(dice));
             }
             (number, item)
         })

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use zeroize::Zeroizing;
 
 use crate::sops::formats::{Changes, Fault, Format, New, emit, parse, random, rewrite, show};
-use crate::sops::tree::{Item, Node, Tree, Value};
+use crate::sops::tree::{Element, Item, Node, Tree, Value};
 
 fn read(text: &str) -> Tree {
     parse(Format::Yaml, text.as_bytes()).unwrap_or_else(|error| panic!("{error}: {text:?}"))
@@ -260,7 +260,7 @@ fn block(mac: &str) -> Node {
         Item::entry("enc", Node::text("-----BEGIN\nx\n-----END\n")),
     ]);
     Node::Map(vec![
-        Item::entry("age", Node::List(vec![crate::sops::tree::Element::Node(age)])),
+        Item::entry("age", Node::List(vec![Element::Node(age)])),
         Item::entry("lastmodified", Node::text("2026-11-22T15:02:04Z")),
         Item::entry("mac", Node::text(mac)),
         Item::entry("version", Node::text("3.11.0")),
@@ -308,6 +308,24 @@ fn an_element_that_is_a_comment_becomes_one_at_the_head_of_an_inner_list() {
     };
     assert_eq!(opened("a:\n- ENC[]\n- 1\n"), "a:\n# c\n- 1\n");
     assert_eq!(opened("a:\n- - ENC[]\n  - 1\n"), "a:\n- # c\n  - 1\n");
+}
+
+#[test]
+fn a_list_of_nothing_but_a_comment_stays_a_list() {
+    for (source, opened) in
+        [("a:\n- ENC[]\n", "a:\n# c\n []\n"), ("a:\n    - ENC[]\nb: 1\n", "a:\n    # c\n     []\nb: 1\n")]
+    {
+        let mut tree = read(source);
+        let Some(Item::Entry(entry)) = tree.documents[0].root.first_mut() else { panic!("an entry") };
+        let Node::List(elements) = &mut entry.node else { panic!("a list") };
+        let Some(Element::Node(Node::Leaf(leaf))) = elements.first_mut() else { panic!("an element") };
+        let comment = || Value::Comment(Zeroizing::new(b" c".to_vec()));
+        leaf.value = comment();
+        let changes = Changes { spellings: vec![(leaf.at.clone(), New::Value(comment()))], block: None };
+        let new = text(&rewrite(Format::Yaml, source.as_bytes(), &tree, &changes).unwrap());
+        assert_eq!(new, opened);
+        assert!(shown(&new).contains("a=["), "{}", shown(&new));
+    }
 }
 
 #[test]
