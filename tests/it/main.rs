@@ -23,6 +23,7 @@ mod run;
 mod scale;
 mod secret_files;
 mod servers;
+mod sops;
 mod states;
 mod stock;
 mod store;

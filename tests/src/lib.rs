@@ -5,6 +5,7 @@
 //! - [`proxy`]: breaks what passes between a client and a server
 //! - [`site`]: keys, store and settings of one installation, and its commands; [`daemon`]: `unsealer run`
 //! - [`stub`]: says what a test wants and keeps what it was sent; [`memscan`], [`leak`]: secrets where none may be
+//! - [`sops`]: the real sops programs and ours, to be compared
 //! - [`assassin`]: kills a program at a moment that a proxy sees
 //! - [`process`], [`command`], [`bin`], [`tools`], [`ports`], [`workdir`], [`disk`], [`wait`], [`cert`]: what the others are built from
 
@@ -26,6 +27,7 @@ pub mod proxy;
 pub mod s3;
 pub mod server;
 pub mod site;
+pub mod sops;
 pub mod stub;
 pub mod tools;
 pub mod wait;

@@ -74,7 +74,10 @@ fn as_set(words: &[OsString], at: usize, file: usize) -> Vec<OsString> {
     let Some((path, value)) = words.get(at + 1).and_then(|both| both.to_str()).and_then(path_and_value) else {
         return words.to_vec();
     };
-    let rest = words.iter().enumerate().filter(|(index, _)| ![0, at, at + 1, file].contains(index));
+    // A change is always made in place.
+    let in_place = |word: &OsString| word == "-i" || word == "--in-place";
+    let rest =
+        words.iter().enumerate().filter(|(index, word)| ![0, at, at + 1, file].contains(index) && !in_place(word));
     let mut new: Vec<OsString> = words.iter().take(1).cloned().collect();
     new.push("set".into());
     new.extend(rest.map(|(_, word)| word.clone()));
@@ -142,6 +145,7 @@ mod tests {
             ("sops x.yaml", "sops edit x.yaml"),
             ("sops --ignore-mac ./x", "sops edit --ignore-mac ./x"),
             ("sops --set '[\"a b\"][0] {\"c\": [1]}' x.yaml", "sops set x.yaml '[\"a b\"][0]' '{\"c\": [1]}'"),
+            ("sops --set '[\"a\"] 1' -i x.yaml", "sops set x.yaml '[\"a\"]' 1"),
             ("sops -v", "sops --version"),
         ] {
             assert_eq!(respelled(old), shlex::split(new).unwrap(), "{old}");

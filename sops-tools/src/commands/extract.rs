@@ -30,6 +30,9 @@ pub(crate) fn extract(opened: &Opened, path: &[Step]) -> Result<Zeroizing<Vec<u8
     match node {
         Node::Leaf(leaf) => match &leaf.value {
             Value::Str(text) => Ok(text.clone()),
+            Value::Float(number) => {
+                emit(opened, &whole(*number).map_or_else(|| Node::leaf(Value::Float(*number)), Node::leaf))
+            }
             _ => emit(opened, node),
         },
         _ => emit(opened, node),
@@ -39,6 +42,12 @@ pub(crate) fn extract(opened: &Opened, path: &[Step]) -> Result<Zeroizing<Vec<u8
 fn emit(opened: &Opened, node: &Node) -> Result<Zeroizing<Vec<u8>>, Failure> {
     formats::emit_node(opened.output, node)
         .map_err(|error| file_failure(&opened.input.place.shown(), FileError::Unwritable(error)))
+}
+
+/// A float without a fraction, as scripts know it from sops: 7, not 7.0.
+fn whole(number: f64) -> Option<Value> {
+    let digits = (number.fract() == 0.0).then(|| number.to_string())?;
+    digits.parse().ok().map(Value::Int)
 }
 
 /// The node at a path, or how far it goes.

@@ -38,7 +38,7 @@ pub(super) fn print_with(tree: &Tree, scope: &Scope, other: Option<(usize, &Valu
             Scope::Values => kind != Some(Kind::Comment),
         };
         if counts {
-            for part in [kind.map_or("", Kind::name).as_bytes(), place.path.aad(), text.as_slice()] {
+            for part in [kind.map_or("", name).as_bytes(), place.path.aad(), text.as_slice()] {
                 hash.update(part.len().to_le_bytes());
                 hash.update(part);
             }
@@ -48,6 +48,14 @@ pub(super) fn print_with(tree: &Tree, scope: &Scope, other: Option<(usize, &Valu
     });
     let Ok(()) = done;
     hash.finalize().into()
+}
+
+/// A whole number and a float that says the same are spelled alike in JSON, and in the MAC.
+fn name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Int | Kind::Float => "number",
+        other => other.name(),
+    }
 }
 
 /// Whether a value is a comment.

@@ -61,12 +61,19 @@ pub(super) fn with_comma(source: &[u8], at: &Span) -> Span {
     at.start..comma + (after.len() - after.trim_ascii_start().len())
 }
 
+/// A lone entry with the space around it: `{}` is left.
+fn with_space(source: &[u8], at: &Span) -> Span {
+    let before = source.get(..at.start).unwrap_or_default().trim_ascii_end().len();
+    let after = source.get(at.end..).unwrap_or_default();
+    before..at.end + (after.len() - after.trim_ascii_start().len())
+}
+
 fn block(source: &[u8], document: &Document, new: Option<&Node>, splices: &mut Vec<Splice>) -> Result<(), Unwritable> {
     match (&document.block, new) {
         (None, None) => {}
         (Some(old), None) => {
             let alone = !document.root.iter().any(|item| matches!(item, Item::Entry(_)));
-            let at = if alone { old.at.clone() } else { with_comma(source, &old.at) };
+            let at = if alone { with_space(source, &old.at) } else { with_comma(source, &old.at) };
             splices.push(Splice { at, new: Text::default() });
         }
         (Some(old), Some(new)) => {

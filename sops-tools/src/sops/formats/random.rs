@@ -85,7 +85,7 @@ fn leaf(rich: Rich) -> BoxedStrategy<Shape> {
         1 => Just(Shape::Null),
         6 => text.prop_map(|text| Shape::Str(text.into_bytes())),
         1 => any::<i64>().prop_map(Shape::Int),
-        1 => any::<f64>().prop_filter("finite", |number| number.is_finite()).prop_map(Shape::Float),
+        1 => any::<f64>().prop_filter("told", move |number| is_told(*number, rich)).prop_map(Shape::Float),
         1 => any::<bool>().prop_map(Shape::Bool),
     ];
     if rich == Rich::Json {
@@ -98,6 +98,12 @@ fn leaf(rich: Rich) -> BoxedStrategy<Shape> {
         1 => prop_oneof![Just("2024-05-06T00:00:00Z"), Just("2024-05-06T01:02:03.5+02:00")].prop_map(Shape::Time),
     ]
     .boxed()
+}
+
+/// Whether a format can tell this float from a whole number; JSON is written as sops does, 7 for 7.0.
+fn is_told(number: f64, rich: Rich) -> bool {
+    let whole = number.fract() == 0.0 && number.abs() < 1e19 && !(number == 0.0 && number.is_sign_negative());
+    number.is_finite() && !(whole && rich == Rich::Json)
 }
 
 pub(super) fn build(shape: &Shape) -> Node {

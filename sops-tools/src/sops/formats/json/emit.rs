@@ -104,7 +104,8 @@ pub(super) fn value(value: &Value) -> Result<Text, Unwritable> {
     Ok(Zeroizing::new(plain.into_bytes()))
 }
 
-/// Spelled so that it is not read as a whole number.
+/// As sops spells it: a float without a fraction as a whole number. Every number of a file by sops 3.11 is a float, and who reads
+/// a port does not expect 5432.0. A negative zero stays one: -0 is read as 0.
 fn float(number: f64) -> Result<String, Unwritable> {
     if !number.is_finite() {
         return Err(Unwritable::new("an infinity or NaN; JSON has no such number"));
@@ -117,11 +118,7 @@ fn float(number: f64) -> Result<String, Unwritable> {
             _ => text,
         });
     }
-    let mut text = number.to_string();
-    if !text.contains('.') {
-        text.push_str(".0");
-    }
-    Ok(text)
+    Ok(if magnitude == 0.0 && number.is_sign_negative() { "-0.0".to_owned() } else { number.to_string() })
 }
 
 /// A string in double quotes, with the escapes that Go writes.

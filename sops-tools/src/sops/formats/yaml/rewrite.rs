@@ -6,7 +6,7 @@ use super::emit::{check_comment, next_column};
 use super::spell::{self, BlockPlace, Place};
 use crate::sops::formats::splice::{self, Splice, leaves};
 use crate::sops::formats::{Changes, New, Unwritable};
-use crate::sops::tree::{Leaf, Span, Text, Tree, Value};
+use crate::sops::tree::{Leaf, Node, Span, Text, Tree, Value};
 
 mod block;
 
@@ -36,6 +36,8 @@ struct Writer<'a> {
     step: usize,
     /// Whether there is one document only.
     alone: bool,
+    /// Where the last element stands of each list that holds nothing but comments.
+    bare: Vec<usize>,
 }
 
 impl<'a> Writer<'a> {
@@ -43,7 +45,14 @@ impl<'a> Writer<'a> {
         let step = super::edit::step(tree);
         let mut leaves = leaves(tree);
         leaves.sort_by_key(|leaf| (leaf.at.start, leaf.at.end));
-        Self { source, leaves, newline: splice::newline(source), step, alone: tree.documents.len() < 2 }
+        Self {
+            source,
+            leaves,
+            newline: splice::newline(source),
+            step,
+            alone: tree.documents.len() < 2,
+            bare: bare_lists(tree),
+        }
     }
 
     /// No change may reach another path through an alias.
@@ -133,15 +142,23 @@ impl<'a> Writer<'a> {
         Ok(out)
     }
 
-    /// A list element that was a comment becomes one: without its dash.
+    /// A list element that was a comment becomes one: without its dash. It may be the first of a list that begins in the line of an
+    /// outer element.
     fn element_to_comment(&self, at: &Span, text: &[u8]) -> Result<Splice, Unwritable> {
         let before = self.line_before(at.start);
         let blanks = before.len() - before.trim_ascii_end().len();
         let dash = at.start - blanks;
-        if before.trim_ascii() != b"-" {
+        let dashes = before.iter().all(|byte| matches!(byte, b'-' | b' '));
+        if !dashes || !before.trim_ascii_end().ends_with(b"-") {
             return Err(Unwritable::new("a comment in the place of a value"));
         }
-        Ok(Splice { at: dash - 1..at.end, new: self.comment_lines(dash - 1, text)? })
+        let mut new = self.comment_lines(dash - 1, text)?;
+        if self.bare.binary_search(&at.start).is_ok() {
+            // Without an element the list would be read as nothing.
+            let blanks = vec![b' '; before.trim_ascii_end().len()];
+            new = join(&[&new, self.newline.as_bytes(), &blanks, b"[]"]);
+        }
+        Ok(Splice { at: dash - 1..at.end, new })
     }
 
     fn line_before(&self, place: usize) -> &'a [u8] {
@@ -177,6 +194,34 @@ impl<'a> Writer<'a> {
         }
         true
     }
+}
+
+/// Where the last element stands of each list that holds comments alone, some of them written as elements.
+fn bare_lists(tree: &Tree) -> Vec<usize> {
+    let mut bare = Vec::new();
+    let mut nodes: Vec<&Node> = Vec::new();
+    for document in &tree.documents {
+        nodes.extend(splice::entries(&document.root).into_iter().map(|entry| &entry.node));
+    }
+    while let Some(node) = nodes.pop() {
+        match node {
+            Node::Leaf(_) => {}
+            Node::Map(items) => nodes.extend(splice::entries(items).into_iter().map(|entry| &entry.node)),
+            Node::List(elements) => {
+                let inner = splice::nodes(elements);
+                let comment =
+                    |node: &&Node| matches!(node, Node::Leaf(leaf) if matches!(leaf.value, Value::Comment(_)));
+                if inner.iter().all(comment)
+                    && let Some(Node::Leaf(last)) = inner.last()
+                {
+                    bare.push(last.at.start);
+                }
+                nodes.extend(inner);
+            }
+        }
+    }
+    bare.sort_unstable();
+    bare
 }
 
 fn join(parts: &[&[u8]]) -> Text {

@@ -1,9 +1,10 @@
 use std::fmt::Write as _;
 
 use proptest::prelude::*;
+use zeroize::Zeroizing;
 
 use crate::sops::formats::{Changes, Fault, Format, New, emit, parse, random, rewrite, show};
-use crate::sops::tree::{Item, Node, Tree, Value};
+use crate::sops::tree::{Element, Item, Node, Tree, Value};
 
 fn read(text: &str) -> Tree {
     parse(Format::Yaml, text.as_bytes()).unwrap_or_else(|error| panic!("{error}: {text:?}"))
@@ -259,7 +260,7 @@ fn block(mac: &str) -> Node {
         Item::entry("enc", Node::text("-----BEGIN\nx\n-----END\n")),
     ]);
     Node::Map(vec![
-        Item::entry("age", Node::List(vec![crate::sops::tree::Element::Node(age)])),
+        Item::entry("age", Node::List(vec![Element::Node(age)])),
         Item::entry("lastmodified", Node::text("2026-11-22T15:02:04Z")),
         Item::entry("mac", Node::text(mac)),
         Item::entry("version", Node::text("3.11.0")),
@@ -288,6 +289,43 @@ fn the_block_is_appended_replaced_in_its_values_and_removed() {
     assert_eq!(with_block(sorted, Some(&new)), sorted.replace("ENC[old]", mac));
     assert_eq!(with_block("a: 1", Some(&new)), format!("a: 1\n{BLOCK}"));
     assert_eq!(with_block("a: |\n  x", Some(&new)), format!("a: |-\n  x\n{BLOCK}"));
+}
+
+#[test]
+fn a_first_document_of_nothing_stays_a_document() {
+    let sealed = format!("{BLOCK}---\nb: 2\n{BLOCK}");
+    assert_eq!(with_block(&sealed, None), "{}\n---\nb: 2\n");
+    assert_eq!(with_block(&format!("---\n{sealed}"), None), "---\n---\nb: 2\n");
+}
+
+#[test]
+fn an_element_that_is_a_comment_becomes_one_at_the_head_of_an_inner_list() {
+    let opened = |source: &str| {
+        let start = source.find("ENC[]").unwrap();
+        let comment = Value::Comment(Zeroizing::new(b" c".to_vec()));
+        let changes = Changes { spellings: vec![(start..start + 5, New::Value(comment))], block: None };
+        text(&rewrite(Format::Yaml, source.as_bytes(), &read(source), &changes).unwrap())
+    };
+    assert_eq!(opened("a:\n- ENC[]\n- 1\n"), "a:\n# c\n- 1\n");
+    assert_eq!(opened("a:\n- - ENC[]\n  - 1\n"), "a:\n- # c\n  - 1\n");
+}
+
+#[test]
+fn a_list_of_nothing_but_a_comment_stays_a_list() {
+    for (source, opened) in
+        [("a:\n- ENC[]\n", "a:\n# c\n []\n"), ("a:\n    - ENC[]\nb: 1\n", "a:\n    # c\n     []\nb: 1\n")]
+    {
+        let mut tree = read(source);
+        let Some(Item::Entry(entry)) = tree.documents[0].root.first_mut() else { panic!("an entry") };
+        let Node::List(elements) = &mut entry.node else { panic!("a list") };
+        let Some(Element::Node(Node::Leaf(leaf))) = elements.first_mut() else { panic!("an element") };
+        let comment = || Value::Comment(Zeroizing::new(b" c".to_vec()));
+        leaf.value = comment();
+        let changes = Changes { spellings: vec![(leaf.at.clone(), New::Value(comment()))], block: None };
+        let new = text(&rewrite(Format::Yaml, source.as_bytes(), &tree, &changes).unwrap());
+        assert_eq!(new, opened);
+        assert!(shown(&new).contains("a=["), "{}", shown(&new));
+    }
 }
 
 #[test]

@@ -37,8 +37,10 @@ impl Writer<'_> {
             }
             (Some(old), None) => {
                 let start = old.at.start - self.line_before(old.at.start).len();
-                // A file of nothing would be none; a document of nothing among others is one.
-                let empty = self.alone && !document.root.iter().any(|item| matches!(item, Item::Entry(_)));
+                // A file of nothing would be none, and so would be a first document of nothing; behind a marker one is a document.
+                let head = self.source.get(..start).unwrap_or_default();
+                let marked = head.split(|byte| *byte == b'\n').any(|line| line.starts_with(b"---"));
+                let empty = (self.alone || !marked) && !document.root.iter().any(|item| matches!(item, Item::Entry(_)));
                 let new = if empty { join(&[b"{}", self.newline.as_bytes()]) } else { Text::default() };
                 splices.push(Splice { at: start..old.at.end, new });
             }
