@@ -181,7 +181,7 @@ fn text(findings: &[Finding], sealed: usize, mac_checked: bool, too_large: &[&st
         _ => "",
     };
     let found = if found.is_empty() { format!("{} findings", findings.len()) } else { found.to_owned() };
-    let mac = if mac_checked { "" } else { "; MACs were not checked, for there is no identity" };
+    let mac = if mac_checked || sealed == 0 { "" } else { "; MACs were not checked, for there is no identity" };
     lines.push(format!("{files}: {found}{mac}"));
     lines.join("\n")
 }

@@ -5,8 +5,13 @@ use std::sync::LazyLock;
 
 use regex::bytes::Regex;
 
+use crate::scan::placeholder::is_example;
+use crate::sops::cipher::Sealed;
 use crate::sops::file::{FileError, SopsFile};
-use crate::sops::formats::Format;
+use crate::sops::formats::{self, Format};
+use crate::sops::rules::Rule;
+use crate::sops::tree::{Leaf, Value};
+use crate::sops::walk::{Found, walk};
 
 /// What a file is.
 pub enum Looks {
@@ -27,7 +32,7 @@ struct Marks {
 static MARKS: LazyLock<Vec<Marks>> = LazyLock::new(|| {
     let patterns = [
         (Format::Json, r#""sops"\s*:"#),
-        (Format::Yaml, r#"(?m)^[ \t]*[{]?[ \t]*["']?sops["']?[ \t]*:"#),
+        (Format::Yaml, r#"(?m)(?:^|[\s{,])["']?sops["']?[ \t]*:"#),
         (Format::Dotenv, r"(?m)^sops_(mac|lastmodified|version|age__|pgp__|kms__)"),
         (Format::Ini, r"(?m)^[ \t]*\[sops\]"),
     ];
@@ -42,7 +47,7 @@ static SEALED: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"ENC\[AES2
 
 /// Looks at the content of a file; the name only says which format is tried first.
 pub fn look(path: &Path, bytes: &[u8]) -> Looks {
-    if !has(&ANY, bytes) {
+    if !has(&ANY, bytes) && !has(&SEALED, bytes) {
         return Looks::Plain;
     }
     let marked: Vec<Format> =
@@ -59,8 +64,23 @@ pub fn look(path: &Path, bytes: &[u8]) -> Looks {
     match fault {
         // A key of that name alone makes no SOPS file.
         Some(error) if has(&SEALED, bytes) => Looks::Damaged(error),
+        _ if has_sealed_values(path, bytes) => Looks::Damaged(FileError::NotEncrypted),
         _ => Looks::Plain,
     }
+}
+
+/// Whether a file without a block holds encrypted values: its block was removed, and nobody can open it any more.
+fn has_sealed_values(path: &Path, bytes: &[u8]) -> bool {
+    let format = Format::of_path(path);
+    if format == Format::Binary || !has(&SEALED, bytes) || is_example(path) {
+        return false;
+    }
+    let Ok(tree) = formats::parse(format, bytes) else { return false };
+    let found = walk(&tree, &Rule::everything(), |place| match &place.found {
+        Found::Leaf(Leaf { value: Value::Str(text), .. }) if Sealed::parse(text).is_ok() => Err(()),
+        _ => Ok(()),
+    });
+    found.is_err()
 }
 
 fn has(regex: &LazyLock<Option<Regex>>, bytes: &[u8]) -> bool {
@@ -135,6 +155,25 @@ mod tests {
         ] {
             assert!(matches!(look(Path::new(name), text.as_bytes()), Looks::Plain), "{name}");
         }
+    }
+
+    #[test]
+    fn a_file_whose_block_was_removed_is_a_damaged_sops_file() {
+        let text = String::from_utf8(sealed(Format::Yaml, b"a: b\n")).unwrap();
+        let without = text.split("sops:").next().unwrap();
+        assert!(matches!(look(Path::new("x.yaml"), without.as_bytes()), Looks::Damaged(FileError::NotEncrypted)));
+        assert!(matches!(look(Path::new("x.example.yaml"), without.as_bytes()), Looks::Plain));
+        let quoted = format!("text: |\n  it looks so:\n  {without}");
+        assert!(matches!(look(Path::new("x.yaml"), quoted.as_bytes()), Looks::Plain));
+        assert!(matches!(look(Path::new("x.md"), without.as_bytes()), Looks::Plain));
+    }
+
+    #[test]
+    fn a_file_on_one_line_is_known_too() {
+        let text = String::from_utf8(sealed(Format::Json, b"{\"a\": \"b\"}")).unwrap();
+        let line: String = text.split('\n').map(str::trim).collect();
+        assert_eq!(format("x.yaml", line.as_bytes()), Some(Format::Yaml));
+        assert_eq!(format("x.json", line.as_bytes()), Some(Format::Json));
     }
 
     #[test]

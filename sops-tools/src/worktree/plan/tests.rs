@@ -1,5 +1,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use std::path::Path;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -206,6 +208,37 @@ fn a_read_only_file_is_found_before_anything_is_opened() {
     assert_eq!(opened.into_inner(), 0);
     // What needs no change needs no right to write either.
     assert!(ground.plan(Verb::UpdateKeys, &files, &[0], &Wishes::default(), 0).is_ok());
+}
+
+#[test]
+fn groups_and_what_is_needed_of_them_come_from_the_rule() {
+    let ground = Ground::new(4);
+    let recipe = Recipe { threshold: Some(2), ..Recipe::to(vec![ground.keys(&[0]), ground.keys(&[1])]) };
+    let source = encrypt(Format::Yaml, b"password: hunter2\n", &recipe, System.now(), &System).unwrap();
+    let files = [ground.sealed("a", source)];
+    let plan_with = |groups: &str, threshold: &str, who: &[usize]| {
+        let mut text = format!("creation_rules:\n- shamir_threshold: {threshold}\n  key_groups: {groups}\n");
+        for (number, (_, key)) in ground.people.iter().enumerate() {
+            text = text.replace(&format!("P{number}"), &key.to_string());
+        }
+        crate::files::replace(&ground.dir.path().join(".sops.yaml"), text.as_bytes(), 0o644).unwrap();
+        let configs = Configs::of(None, files.iter().map(|file| file.at.path.as_path()));
+        let texts = who.iter().map(|&one| ground.people[one].0.to_file_text(Timestamp::UNIX_EPOCH));
+        let all: Vec<u8> = texts.flat_map(|text| text.to_vec()).collect();
+        let keyring = Identities::parse(&all, Path::new("test")).unwrap();
+        let means = Means { keyring: &keyring, now: System.now(), entropy: &System };
+        plan(Verb::UpdateKeys, &files, &configs, &Wishes::default(), &means, &|| {})
+    };
+    let one = |groups: &str, threshold: &str| plan_with(groups, threshold, &[0, 1]).unwrap().remove(0);
+    assert_eq!(one("[{age: [P0]}, {age: [P1]}]", "2").action, Action::Unchanged);
+    let more = one("[{age: [P0, P2]}, {age: [P1]}]", "2");
+    assert_eq!((more.action, &more.added), (Action::Added, &ground.keys(&[2])));
+    let other = one("[{age: [P0]}, {age: [P1]}, {age: [P3]}]", "2");
+    assert_eq!(other.action, Action::NewDataKey, "another group: the parts are dealt anew");
+    assert_eq!(SopsFile::parse(Format::Yaml, &other.new).unwrap().metadata().threshold, Some(2));
+    // Half of the groups is not enough to open the result.
+    let locked = plan_with("[{age: [P2]}, {age: [P3]}, {age: [P0]}, {age: [P1]}]", "3", &[0, 1]);
+    assert_eq!(classes(locked), [("a".into(), "locked-out")]);
 }
 
 proptest! {
