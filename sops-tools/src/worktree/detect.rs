@@ -45,6 +45,16 @@ static MARKS: LazyLock<Vec<Marks>> = LazyLock::new(|| {
 static ANY: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"sops").ok());
 static SEALED: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"ENC\[AES256_GCM,data:").ok());
 
+/// A block that is the file's own: at the beginning of a line, or in an envelope of JSON.
+static OWN_BLOCK: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r"(?m)^sops:[ \t]*\r?$|^\[sops\]|^sops_mac=|\A\s*\{").ok());
+
+/// Endings of files that show SOPS files and are none.
+const SHOWING: [&str; 24] = [
+    "rs", "md", "rst", "adoc", "go", "py", "js", "ts", "html", "sh", "c", "h", "cc", "cpp", "java", "rb", "pl", "pm",
+    "php", "nix", "tf", "kt", "swift", "toml",
+];
+
 /// Looks at the content of a file; the name only says which format is tried first.
 pub fn look(path: &Path, bytes: &[u8]) -> Looks {
     if !has(&ANY, bytes) && !has(&SEALED, bytes) {
@@ -63,10 +73,19 @@ pub fn look(path: &Path, bytes: &[u8]) -> Looks {
     }
     match fault {
         // A key of that name alone makes no SOPS file.
-        Some(error) if has(&SEALED, bytes) => Looks::Damaged(error),
+        Some(error) if has(&SEALED, bytes) && is_meant_sealed(path, bytes) => Looks::Damaged(error),
         _ if has_sealed_values(path, bytes) => Looks::Damaged(FileError::NotEncrypted),
         _ => Looks::Plain,
     }
+}
+
+/// Whether a file that cannot be read as a SOPS file is meant to be one. Programs and pages show such files as examples.
+fn is_meant_sealed(path: &Path, bytes: &[u8]) -> bool {
+    if Format::of_path(path) != Format::Binary {
+        return true;
+    }
+    let ending = path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+    !SHOWING.contains(&ending.as_str()) && has(&OWN_BLOCK, bytes)
 }
 
 /// Whether a file without a block holds encrypted values: its block was removed, and nobody can open it any more.
@@ -181,5 +200,18 @@ mod tests {
         let mut bytes = sealed(Format::Yaml, b"a: b\n");
         bytes.splice(0..0, *b"<<<<<<< HEAD\n");
         assert!(matches!(look(Path::new("x.yaml"), &bytes), Looks::Damaged(FileError::MalformedSealed(_))));
+        assert!(matches!(look(Path::new("x.secret"), &bytes), Looks::Damaged(FileError::MalformedSealed(_))));
+    }
+
+    #[test]
+    fn a_program_or_page_that_shows_a_sops_file_is_plain() {
+        let sealed = String::from_utf8(sealed(Format::Yaml, b"a: b\n")).unwrap();
+        for (name, text) in [
+            ("x.rs", format!("const X: &str = \"\n{sealed}\";\n")),
+            ("x.md", format!("# How\n```\n{sealed}```\n")),
+            ("notes", format!("it looks so:\n  {}", sealed.replace('\n', "\n  "))),
+        ] {
+            assert!(matches!(look(Path::new(name), text.as_bytes()), Looks::Plain), "{name}");
+        }
     }
 }
