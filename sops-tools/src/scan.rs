@@ -116,7 +116,7 @@ impl Kind {
                 "make a new key (sops-tools bootstrap keygen), put its public half into .sops.yaml, then sops-tools updatekeys --rm-age with the old one, and change every value it opened"
             }
             Self::StoreKey => "make a new store key, put it first in the file, then unsealer store re-sign",
-            Self::UnsealKey => "make new shares: unsealer rotate shares",
+            Self::UnsealKey => "make new shares: rekey the Vault by hand, then unsealer import",
             Self::VaultToken => "revoke it: vault token revoke",
             Self::ResticPassword => "restic key add with a new password, then restic key remove for the old one",
             Self::S3SecretKey | Self::S3AccessKey => "delete the key at the S3 provider and make a new one",

@@ -69,7 +69,7 @@ pub enum Refusal {
     UseRotate,
     /// Shares or the store would be lost.
     #[error(
-        "the new files do not hold the old identities and store keys, and shares are sealed to them: append the old lines (several are allowed), and take them out when unsealer rotate and store re-sign are done"
+        "the new files do not hold the old identities and store keys, and shares are sealed to them: append the old lines (several are allowed), and take them out when unsealer store re-sign is done"
     )]
     WouldDropOld,
     /// All backups would be unreadable.

@@ -150,7 +150,7 @@ fn listed(values: &[String], path: &Path) -> String {
             "make a new S3 key, put it here (bootstrap secrets --regenerate), then delete the old one at the store"
         }
         Some(BootstrapSecret::VaultUnsealAge) => {
-            "a new identity and a new store key (unsealer rotate recipients, store re-sign); where shares could be read too, unsealer rotate shares"
+            "a new identity and a new store key, then unsealer store re-sign; where the share store could be read too, rekey the Vault by hand and unsealer import"
         }
         Some(BootstrapSecret::SopsAge) => "done by this change",
         None => "change it where it is used, then here",

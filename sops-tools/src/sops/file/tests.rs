@@ -98,7 +98,10 @@ fn plain_of(file: &OpenFile) -> String {
 fn a_file_comes_back_as_it_was() {
     let bench = sealed(PLAIN);
     let sealed = text(&bench.sealed);
-    assert!(!sealed.contains("hunter2") && !sealed.contains("who may ask") && !sealed.contains("        two\n"), "{sealed}");
+    assert!(
+        !sealed.contains("hunter2") && !sealed.contains("who may ask") && !sealed.contains("    two\n"),
+        "{sealed}"
+    );
     assert!(sealed.contains("    open_unencrypted: seen\n") && sealed.contains("    empty: \"\"\n"), "{sealed}");
     assert!(
         sealed.contains("\n    mac: ENC[AES256_GCM,data:") && sealed.contains("\n    version: 3.11.0\n"),
