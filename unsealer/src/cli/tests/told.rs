@@ -83,8 +83,8 @@ fn every_flag_that_a_text_of_the_programs_names_exists() {
     assert_eq!(flags_named("with --one, --two-three; a--b ---").collect::<Vec<_>>(), ["one", "two-three"]);
 }
 
-/// Flags of age and git, and the verbs that sops once took as flags and that are still understood.
-const OF_OTHERS: [&str; 23] = [
+/// Flags of age, git and kubectl, and the verbs that sops once took as flags and that are still understood.
+const OF_OTHERS: [&str; 24] = [
     "decrypt",
     "encrypt",
     "rotate",
@@ -102,6 +102,7 @@ const OF_OTHERS: [&str; 23] = [
     "replace-all",
     "replace-text",
     "root",
+    "server-side",
     "stage",
     "stdin",
     "topo-order",
