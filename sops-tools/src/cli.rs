@@ -15,6 +15,7 @@ mod keygen;
 mod output;
 mod sops;
 mod spelling;
+mod tree;
 
 pub use output::{Common, To};
 
@@ -23,6 +24,9 @@ Examples:
   sops-tools decrypt secret.yaml                    the plain text on standard output
   sops-tools encrypt --in-place secret.yaml         with the recipients and the rule of .sops.yaml
   sops-tools edit secret.yaml                       the plain text in your editor, never on disk
+  sops-tools verify --check                         every SOPS file of this tree, for CI
+  sops-tools updatekeys --dry-run .                 who can open them, all together
+  sops-tools scan                                   secrets in clear, also in the history
   sops-tools bootstrap keygen --out keys            make every key of a new cluster
   sops-tools completions bash > /etc/bash_completion.d/sops-tools
 
@@ -31,7 +35,8 @@ working when it calls this program instead; the old spelling with -d, -e and -r 
 too. Only age keys are served.
 
 Exit status:
-  0 done · 1 unexpected fault · 2 usage · 3 refused, needs a person · 5 disk unusable, try again
+  0 done · 1 unexpected fault · 2 usage · 3 refused, needs a person · 4 absent
+  5 unavailable, try again · 6 damage, or a secret in clear · 7 a deadline passed
 ";
 
 /// Makes and keeps the secrets that exist before the cluster does
@@ -50,6 +55,9 @@ enum Command {
     /// What sops does as well.
     #[command(flatten)]
     Sops(Box<sops::Command>),
+    /// What is about whole trees.
+    #[command(flatten)]
+    Tree(tree::Command),
     /// The secrets of a new cluster
     #[command(subcommand)]
     Bootstrap(Bootstrap),
@@ -97,7 +105,8 @@ impl Cli {
             Command::Completions { shell } => completions(shell),
             Command::Man => manual().map_err(|error| unprintable(&error))?,
             Command::CleanUpAfter { folder } => return clean_up_after(&folder),
-            Command::Sops(command) => return run_with_secrets(*command, &common),
+            Command::Sops(command) => return with_site(&common, |site| command.run(&common.output, site)),
+            Command::Tree(command) => return with_site(&common, |site| command.run(&common.output, site)),
         };
         terminal::print(text.trim_end()).map_err(|error| unprintable(&error))
     }
@@ -105,14 +114,14 @@ impl Cli {
 
 /// The one place where the environment, the clock and randomness come in. What a cipher leaves on the stack is wiped when the whole
 /// command is done.
-fn run_with_secrets(command: sops::Command, common: &Common) -> Result<(), Failure> {
+fn with_site(common: &Common, work: impl FnOnce(&Site<'_>) -> Result<(), Failure>) -> Result<(), Failure> {
     let current = std::env::current_dir().map_err(|error| {
         Failure::sops(SopsExit::UnreadableInput, "input-unreadable", "the current folder cannot be told").cause(error)
     })?;
     common.warn_of_idle_flags();
     let lookup = |name: &str| std::env::var_os(name);
     let site = Site { lookup: &lookup, current, config: common.config.clone(), clock: &System, entropy: &System };
-    wiping_stack(|| command.run(&common.output, &site))
+    wiping_stack(|| work(&site))
 }
 
 /// `text`, and sops' exit statuses after it.

@@ -53,12 +53,14 @@ pub struct Failure {
     pub causes: Vec<String>,
     /// What to do next, one line or a few.
     pub hint: Option<String>,
+    /// Whether a program was told already, as part of a report.
+    pub told: bool,
 }
 
 impl Failure {
     /// A failure with no cause and no hint yet.
     pub fn new(status: ExitStatus, class: &'static str, problem: impl Into<String>) -> Self {
-        Self { status, sops: None, class, problem: problem.into(), causes: Vec::new(), hint: None }
+        Self { status, sops: None, class, problem: problem.into(), causes: Vec::new(), hint: None, told: false }
     }
 
     /// A failure of a command that the sops program has as well; it ends with the number that sops ends with.

@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 use tracing_subscriber::EnvFilter;
 
-use crate::report::Failure;
+use crate::report::{ExitStatus, Failure};
 
 /// How results and failures are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -135,8 +135,31 @@ fn write_line(out: &mut dyn io::Write, text: &str) -> io::Result<()> {
 pub fn print_failure(failure: &Failure, output: Output) {
     let _ = match output {
         Output::Text => write_line(&mut io::stderr().lock(), &failure.to_string()),
+        Output::Json if failure.told => Ok(()),
         Output::Json => print_json(&failure_json(failure)),
     };
+}
+
+/// Prints the report of a command that judges, and ends it with the judgement. Programs read one value, the judgement under `error`.
+///
+/// # Errors
+/// The judgement; or the report cannot be printed.
+pub fn conclude(output: Output, text: &str, mut report: Value, judgement: Option<Failure>) -> Result<(), Failure> {
+    if let (Some(failure), Some(map)) = (&judgement, report.as_object_mut()) {
+        map.extend(failure_json(failure).as_object().cloned().unwrap_or_default());
+    }
+    let printed = match output {
+        Output::Text if text.is_empty() => Ok(()),
+        Output::Text => print(text.trim_end()),
+        Output::Json => print_json(&report),
+    };
+    printed.map_err(|error| {
+        Failure::new(ExitStatus::Unavailable, "output-unusable", "cannot print the result").cause(error)
+    })?;
+    match judgement {
+        Some(failure) => Err(Failure { told: output == Output::Json, ..failure }),
+        None => Ok(()),
+    }
 }
 
 /// The JSON form of a failure: `class`, `problem`, `causes`, `hint` (or null) and the number `status`.
@@ -153,7 +176,6 @@ pub fn failure_json(failure: &Failure) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::ExitStatus;
 
     #[test]
     fn no_addition_lifts_the_cap_on_a_library_that_logs_bodies() {

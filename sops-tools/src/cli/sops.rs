@@ -87,7 +87,7 @@ fn not_served(flags: &[&str]) -> Result<(), Failure> {
 
 impl flags::Keys {
     /// Refuses what would have to be asked over the network.
-    fn check(&self) -> Result<(), Failure> {
+    pub(crate) fn check(&self) -> Result<(), Failure> {
         if self.keyservice.is_empty() {
             return Ok(());
         }

@@ -78,7 +78,7 @@ pub(crate) fn run(
 }
 
 /// What is removed needs no right form: it may be a key of another kind, or damaged.
-fn parse_removed(texts: &[String]) -> Vec<KeyId> {
+pub(crate) fn parse_removed(texts: &[String]) -> Vec<KeyId> {
     let words = texts.iter().flat_map(|text| text.split(',')).map(str::trim).filter(|word| !word.is_empty());
     words.map(KeyId::age).collect()
 }

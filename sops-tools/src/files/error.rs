@@ -33,7 +33,7 @@ pub struct FileError {
 }
 
 impl FileError {
-    pub(super) fn of(verb: &'static str, path: &Path, error: &io::Error) -> Self {
+    pub(crate) fn of(verb: &'static str, path: &Path, error: &io::Error) -> Self {
         let (kind, reason) = match error.kind() {
             io::ErrorKind::NotFound => (FileErrorKind::Absent, "it does not exist".to_owned()),
             io::ErrorKind::AlreadyExists => (FileErrorKind::Exists, "it exists already".to_owned()),
@@ -47,7 +47,7 @@ impl FileError {
         Self { kind, verb, path: path.to_owned(), reason }
     }
 
-    pub(super) fn too_large(path: &Path, limit: usize) -> Self {
+    pub(crate) fn too_large(path: &Path, limit: usize) -> Self {
         Self {
             kind: FileErrorKind::TooLarge,
             verb: "read",
@@ -56,7 +56,7 @@ impl FileError {
         }
     }
 
-    pub(super) fn changed(path: &Path) -> Self {
+    pub(crate) fn changed(path: &Path) -> Self {
         Self {
             kind: FileErrorKind::Changed,
             verb: "replace",

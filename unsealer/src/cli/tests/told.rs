@@ -83,8 +83,32 @@ fn every_flag_that_a_text_of_the_programs_names_exists() {
     assert_eq!(flags_named("with --one, --two-three; a--b ---").collect::<Vec<_>>(), ["one", "two-three"]);
 }
 
-/// Flags of age, and the verbs that sops once took as flags and that are still understood.
-const OF_OTHERS: [&str; 4] = ["decrypt", "encrypt", "rotate", "set"];
+/// Flags of age and git, and the verbs that sops once took as flags and that are still understood.
+const OF_OTHERS: [&str; 23] = [
+    "decrypt",
+    "encrypt",
+    "rotate",
+    "set",
+    "batch",
+    "buffer",
+    "cached",
+    "diff-filter",
+    "get",
+    "max-count",
+    "no-abbrev",
+    "no-renames",
+    "quiet",
+    "raw",
+    "replace-all",
+    "replace-text",
+    "root",
+    "stage",
+    "stdin",
+    "topo-order",
+    "verify",
+    "is-shallow-repository",
+    "unshallow",
+];
 
 fn gather_flags(command: &clap::Command, flags: &mut std::collections::BTreeSet<String>) {
     flags.extend(command.get_arguments().filter_map(|argument| argument.get_long()).map(str::to_owned));
