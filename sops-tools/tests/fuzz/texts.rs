@@ -113,13 +113,14 @@ fn check_metadata(text: &[u8]) -> Verdict {
     let facts = |one: &Metadata| {
         (
             one.key_ids(),
-            one.threshold,
+            one.threshold_for(one.groups.len()),
             one.last_modified.clone(),
             one.mac.clone(),
             one.rule_fields.clone(),
             one.version.clone(),
         )
     };
+    // A threshold means nothing in one group, and one that cannot hold is all groups.
     // A block that is written has a version, whatever was read.
     let (mut one, other) = (facts(&metadata), facts(&again));
     one.5.clone_from(&other.5);
