@@ -279,7 +279,7 @@ impl<'a> Builder<'a> {
         let head = self.source.as_bytes().get(..start).unwrap_or_default();
         let blanks = head.iter().rev().take_while(|byte| matches!(byte, b' ' | b'\t'));
         let (count, tabs) = blanks.fold((0, false), |(count, tabs), byte| (count + 1, tabs || *byte == b'\t'));
-        tabs && (count == head.len() || head.get(head.len() - count - 1) == Some(&b'\n'))
+        tabs && (count == head.len() || matches!(head.get(head.len() - count - 1), Some(b'\n' | b'\r')))
     }
 
     fn end(&mut self, at: &Span, column: usize, line: usize) -> Result<(), Malformed> {
