@@ -146,7 +146,14 @@ impl<'a> Builder<'a> {
 
     fn finish(&mut self) {
         if self.tree.documents.is_empty() {
-            self.end_document(self.source.len());
+            // Comments alone, which an end marker may follow.
+            let marker = self.source.split_inclusive('\n').scan(0, |at, line| {
+                let start = *at;
+                *at += line.len();
+                Some((start, line))
+            });
+            let end = marker.into_iter().find(|(_, line)| line.starts_with("...")).map(|(start, _)| start);
+            self.end_document(end.unwrap_or(self.source.len()));
         } else {
             self.start_document();
         }
