@@ -1,6 +1,13 @@
 //! Everything that reads bytes of others, with broken ones: no panic, an answer in time, memory in proportion, and no lie.
 //!
 //! A sample runs with all tests; `tests/long fuzz` runs for `FUZZ_SECONDS`. `engine` says how it works and where findings are.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a test: what it cannot do fails it, and its figures are shown"
+)]
 
 use std::path::{Path, PathBuf};
 

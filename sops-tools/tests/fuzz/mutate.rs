@@ -41,7 +41,7 @@ const NUMBERS: [&str; 10] = [
 /// A changed copy of one of the corpus, or of two.
 pub(crate) fn mutated(random: &mut Random, corpus: &[Vec<u8>], words: &[&str]) -> Vec<u8> {
     let mut bytes = random.pick(corpus).clone();
-    for _ in 0..1 + random.below(5) {
+    for _ in 0..=random.below(5) {
         change(random, &mut bytes, corpus, words);
     }
     bytes.truncate(LONGEST);

@@ -96,7 +96,9 @@ fn parts(input: &[u8]) -> Option<(Format, &[u8])> {
 /// The MAC of all values, without keys and without those in clear where the MAC leaves them out.
 fn digest(file: &OpenFile) -> Value {
     let mut hasher = Hasher::new(Scope::Everything);
-    leaves(file.tree()).iter().for_each(|(_, value)| hasher.add(value, true));
+    for (_, value) in leaves(file.tree()) {
+        hasher.add(value, true);
+    }
     hasher.finish().to_value()
 }
 
