@@ -20,7 +20,7 @@ use super::mutate::Random;
 /// The format of an input stands in its first byte.
 const FORMATS: [Format; 5] = [Format::Yaml, Format::Json, Format::Dotenv, Format::Ini, Format::Binary];
 
-const PLAIN: [(usize, &str); 7] = [
+const PLAIN: [(usize, &str); 8] = [
     (0, "# c\na: one\nb:\n    - 1\n    # between\n    - two\nc: 2.5\nd: true\ne_unencrypted: x\nf: null\ng: \"\"\n"),
     (0, "a: one\n---\n# second\nb: |\n    two\n    lines\nc: 2024-05-06\n"),
     (0, "{a: {b: [x, 'y']}, c: 0644}\n"),
@@ -28,6 +28,7 @@ const PLAIN: [(usize, &str); 7] = [
     (2, "# c\nA=one\nB=two words\nC_unencrypted=x\n"),
     (3, "; c\na = 1\n[s]\nb = two\n[t]\nb = three\n"),
     (4, "any\0bytes\n"),
+    (3, "; a\rb\nk = v\n"),
 ];
 
 const WORDS: [&str; 24] = [

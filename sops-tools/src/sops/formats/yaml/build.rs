@@ -97,6 +97,14 @@ impl<'a> Builder<'a> {
                 self.start_document();
             }
             What::DocumentEnd => self.end_document(at.start),
+            // The parser takes them for text; sops would read what follows as a line of its own, and none could be written.
+            What::Comment(text) if text.contains(['\u{85}', '\u{2028}', '\u{2029}']) => {
+                return Err(fault(
+                    line,
+                    Fault::Syntax,
+                    "a comment with a Unicode line separator; YAML ends the line there",
+                ));
+            }
             What::Comment(text) => self.comment(&text, at.clone(), column),
             What::Scalar(scalar) => self.scalar(&scalar, at.clone(), line)?,
             What::Alias(anchor) => self.alias(anchor, at.clone(), line)?,
