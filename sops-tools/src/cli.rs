@@ -85,8 +85,10 @@ impl Cli {
     /// # Errors
     /// What clap found wrong, and the pages of help and version, which are no fault.
     pub fn parse_from_words(words: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
-        let words = spelling::modern(words.into_iter().collect(), &definition());
-        let mut matches = definition().try_get_matches_from(words)?;
+        // Made once: it is the larger part of what a small call does.
+        let mut definition = definition();
+        let words = spelling::modern(words.into_iter().collect(), &definition);
+        let mut matches = definition.try_get_matches_from_mut(words)?;
         Self::from_arg_matches_mut(&mut matches)
     }
 

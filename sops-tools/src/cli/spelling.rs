@@ -3,6 +3,7 @@
 //! sops took its verbs as flags before it had commands, and scripts still say so. The words are put into the order of today
 //! before they are parsed, so that everything behind this knows one spelling.
 
+use std::cell::LazyCell;
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::Path;
@@ -16,7 +17,8 @@ const VERBS: [(&str, &str, &str); 3] =
 /// Where a command is named already nothing is changed. `sops FILE` alone edits: that is taken so where the one word besides flags
 /// has the looks of a file.
 pub(super) fn modern(words: Vec<OsString>, definition: &clap::Command) -> Vec<OsString> {
-    let takes_value = flags_with_values(definition);
+    // Seldom asked for, and made from every command: most of the time of a small call.
+    let takes_value = LazyCell::new(|| flags_with_values(definition));
     let commands: BTreeSet<&str> = definition.get_subcommands().map(clap::Command::get_name).collect();
     let mut verbs = Vec::new();
     let mut free = Vec::new();

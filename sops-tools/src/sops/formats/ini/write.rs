@@ -145,7 +145,8 @@ fn reads_back(spelled: &[u8], text: &str) -> bool {
 fn comment_text(text: &[u8]) -> Result<Text, Unwritable> {
     let text = std::str::from_utf8(text).map_err(|_| Unwritable::new("text that is not UTF-8"))?;
     let fine = |line: &str| line.trim().is_empty() || line.trim_start().starts_with([';', '#']);
-    if text.contains('\r') && !text.contains("\r\n") || !text.split('\n').skip(1).all(fine) {
+    // A return inside of a line is text of the comment; at its end it is read as part of the line's end.
+    if text.ends_with('\r') || !text.split('\n').skip(1).all(fine) {
         return Err(Unwritable::new("a comment with lines that would be none"));
     }
     Ok(Zeroizing::new(text.as_bytes().to_vec()))

@@ -97,6 +97,14 @@ impl<'a> Builder<'a> {
                 self.start_document();
             }
             What::DocumentEnd => self.end_document(at.start),
+            // The parser takes them for text; sops would read what follows as a line of its own, and none could be written.
+            What::Comment(text) if text.contains(['\u{85}', '\u{2028}', '\u{2029}']) => {
+                return Err(fault(
+                    line,
+                    Fault::Syntax,
+                    "a comment with a Unicode line separator; YAML ends the line there",
+                ));
+            }
             What::Comment(text) => self.comment(&text, at.clone(), column),
             What::Scalar(scalar) => self.scalar(&scalar, at.clone(), line)?,
             What::Alias(anchor) => self.alias(anchor, at.clone(), line)?,
@@ -146,7 +154,14 @@ impl<'a> Builder<'a> {
 
     fn finish(&mut self) {
         if self.tree.documents.is_empty() {
-            self.end_document(self.source.len());
+            // Comments alone, which an end marker may follow.
+            let marker = self.source.split_inclusive('\n').scan(0, |at, line| {
+                let start = *at;
+                *at += line.len();
+                Some((start, line))
+            });
+            let end = marker.into_iter().find(|(_, line)| line.starts_with("...")).map(|(start, _)| start);
+            self.end_document(end.unwrap_or(self.source.len()));
         } else {
             self.start_document();
         }
@@ -279,7 +294,7 @@ impl<'a> Builder<'a> {
         let head = self.source.as_bytes().get(..start).unwrap_or_default();
         let blanks = head.iter().rev().take_while(|byte| matches!(byte, b' ' | b'\t'));
         let (count, tabs) = blanks.fold((0, false), |(count, tabs), byte| (count + 1, tabs || *byte == b'\t'));
-        tabs && (count == head.len() || head.get(head.len() - count - 1) == Some(&b'\n'))
+        tabs && (count == head.len() || matches!(head.get(head.len() - count - 1), Some(b'\n' | b'\r')))
     }
 
     fn end(&mut self, at: &Span, column: usize, line: usize) -> Result<(), Malformed> {

@@ -6,6 +6,9 @@ use super::spell::{self, BlockPlace, Place};
 use crate::sops::formats::{MAX_DEPTH, Unwritable};
 use crate::sops::tree::{Element, Item, Node, Text, Tree, Value};
 
+/// Longest key, in its spelling, that a reader looks for in front of a colon.
+const LONGEST_KEY: usize = 1024;
+
 /// Columns for each level, as sops has it.
 pub(super) const INDENT: usize = 4;
 
@@ -94,7 +97,11 @@ impl Emitter {
 
     /// A key and its value; the key's column has been reached.
     pub(super) fn entry(&mut self, key: &str, node: &Node, column: usize, depth: usize) -> Result<(), Unwritable> {
-        self.raw(&spell::key(key));
+        let key = spell::key(key);
+        if key.len() > LONGEST_KEY {
+            return Err(Unwritable::new("a key longer than YAML reads in front of its colon"));
+        }
+        self.raw(&key);
         self.raw(":");
         self.value(node, column, depth)
     }

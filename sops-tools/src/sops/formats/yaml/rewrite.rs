@@ -231,7 +231,7 @@ fn join(parts: &[&[u8]]) -> Text {
 /// What stands in the same line before a place.
 pub(super) fn line_before(source: &[u8], place: usize) -> &[u8] {
     let head = source.get(..place).unwrap_or_default();
-    let start = head.iter().rposition(|byte| *byte == b'\n').map_or(0, |newline| newline + 1);
+    let start = head.iter().rposition(|byte| matches!(byte, b'\n' | b'\r')).map_or(0, |newline| newline + 1);
     head.get(start..).unwrap_or_default()
 }
 

@@ -94,10 +94,14 @@ impl Writer<'_> {
         let place = self.place(Some(old), &old.at);
         let is_cipher =
             matches!(new, Value::Str(text) if !place.flow && text.starts_with(b"ENC[") && !text.contains(&b' '));
-        let new = match new {
+        let mut new = match new {
             Value::Str(text) if is_cipher => Zeroizing::new(text.to_vec()),
             _ => spell::value(new, place)?,
         };
+        // A field without a value ends with its colon.
+        if old.at.is_empty() && !self.source.get(..old.at.start).is_some_and(|head| head.ends_with(b" ")) {
+            new = join(&[b" ", &new]);
+        }
         Ok(Splice { at: old.at.clone(), new })
     }
 }
