@@ -4,7 +4,7 @@
 //! 2. *a person* pushes that and waits until Flux has applied it: from then on the cluster opens with either
 //! 3. *remove*: the old recipient leaves `.sops.yaml`, every file gets a new data key, the old identity leaves `sops-age`
 //!
-//! The phase is told by the files themselves ([`phase`]); each step is one change of many files, all of them or none through any crash,
+//! The phase is told by the files themselves ([`phase()`]); each step is one change of many files, all of them or none through any crash,
 //! and giving the same command again goes on where things stand.
 
 use std::path::{Path, PathBuf};

@@ -4,7 +4,7 @@
 //! that made it see something new joins the corpus. What must hold for every input: no panic, an answer within [`DEADLINE`], memory
 //! within [`memory_cap`], and whatever the target itself checks.
 //!
-//! - `FUZZ_SECONDS`: time of all targets together, 14 without it
+//! - `FUZZ_SECONDS`: time of all targets together; without it each takes [`SAMPLE`] inputs, the same ones on every machine
 //! - `FUZZ_SEED`: where the randomness starts, 1 without it; printed with every run
 //!
 //! What breaks a promise is written to `target/tmp/fuzz/`, its name printed. The input at work lies in `target/tmp/fuzz/TARGET.now`, for
@@ -51,6 +51,9 @@ pub(crate) struct Target<'a> {
     pub(crate) check: &'a dyn Fn(&[u8]) -> Verdict,
 }
 
+/// Inputs for each target in a short run: a number and no time, so that a fast machine tries nothing that a slow one did not.
+const SAMPLE: u64 = 3000;
+
 /// How many targets share the time.
 const TARGETS: u32 = 12;
 
@@ -61,8 +64,9 @@ pub(crate) fn seen(what: impl std::hash::Hash) -> u64 {
     hasher.finish()
 }
 
-fn number(variable: &str, default: u64) -> u64 {
-    std::env::var(variable).map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{variable} is no number")))
+fn number(variable: &str) -> Option<u64> {
+    let text = std::env::var(variable).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{variable} is no number")))
 }
 
 fn folder() -> PathBuf {
@@ -71,13 +75,13 @@ fn folder() -> PathBuf {
     folder
 }
 
-/// Tries one target for its part of the time.
+/// Tries one target for its part of the time, or with its sample of inputs.
 pub(crate) fn run(target: &Target<'_>) {
     // Memory is counted for the whole process: one target at a time.
     static ALONE: Mutex<()> = Mutex::new(());
     let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let time = Duration::from_secs(number("FUZZ_SECONDS", 14)) / TARGETS;
-    let seed = number("FUZZ_SEED", 1);
+    let time = number("FUZZ_SECONDS").map(|seconds| Duration::from_secs(seconds) / TARGETS);
+    let seed = number("FUZZ_SEED").unwrap_or(1);
     let mut session = Session::new(target);
     for input in &target.corpus {
         session.tries(input);
@@ -85,7 +89,8 @@ pub(crate) fn run(target: &Target<'_>) {
     let mut corpus = target.corpus.clone();
     let mut random = Random(seed ^ seen(target.name));
     let begun = Instant::now();
-    while begun.elapsed() < time && session.findings.len() < 5 {
+    let goes_on = |done: u64| time.map_or(done < SAMPLE, |time| begun.elapsed() < time);
+    while goes_on(session.executions) && session.findings.len() < 5 {
         let input = mutated(&mut random, &corpus, target.words);
         if session.tries(&input) && corpus.len() < KEPT {
             corpus.push(input);

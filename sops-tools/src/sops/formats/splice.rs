@@ -79,9 +79,11 @@ pub(super) fn differences<'o, 'n>(old: &'o Node, new: &'n Node) -> Option<Vec<(&
 fn compare<'o, 'n>(old: &'o Node, new: &'n Node, found: &mut Vec<(&'o Leaf, &'n Leaf)>) -> bool {
     match (old, new) {
         (Node::Leaf(old), Node::Leaf(new)) => {
-            if !old.value.same_as(&new.value) {
-                found.push((old, new));
+            if old.value.same_as(&new.value) {
+                return true;
             }
+            found.push((old, new));
+            // What an alias stands for is spelled elsewhere, too.
             old.alias.is_none()
         }
         (Node::Map(old), Node::Map(new)) => {

@@ -11,11 +11,17 @@ mod rewrite;
 mod spell;
 mod timestamp;
 
-use super::{Changes, Malformed, Unwritable};
+use super::{Changes, Fault, Malformed, Unwritable};
 use crate::sops::tree::{Node, Text, Tree};
 
 pub(super) fn parse(source: &[u8]) -> Result<Tree, Malformed> {
-    build::tree(super::text(source)?)
+    let text = super::text(source)?;
+    // For the parser here it is nothing, for sops the first letter of a key: the two would seal under different paths.
+    if let Some(at) = text.find("\n\u{feff}") {
+        let line = text[..=at].lines().count() + 1;
+        return Err(Malformed { line, fault: Fault::Syntax, problem: "a byte order mark inside the file; remove it" });
+    }
+    build::tree(text)
 }
 
 pub(super) fn rewrite(source: &[u8], tree: &Tree, changes: &Changes<'_>) -> Result<Text, Unwritable> {

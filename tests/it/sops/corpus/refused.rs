@@ -23,6 +23,8 @@ fn plain() -> Vec<Case> {
         yaml("equal keys", "a: 1\nb: 2\na: 3\n"),
         yaml("equal keys below", "a:\n  b: 1\n  b: 2\n"),
         yaml("equal keys in a later document", "a: 1\n---\nb: 1\nb: 2\n"),
+        yaml("the word ~ alone", "~\n"),
+        yaml("end marker behind comments alone", "# c\n...\n"),
         yaml("equal keys in flow", "a: {b: 1, b: 2}\n"),
         yaml("number as a key", "5: a\n"),
         yaml("number as a key below", "a:\n  5: b\n"),

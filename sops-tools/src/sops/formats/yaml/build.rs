@@ -111,7 +111,7 @@ impl<'a> Builder<'a> {
             What::Start { kind, style, anchor } => self.start(kind, style, anchor, &at, column, line)?,
             What::End => self.end(&at, column, line)?,
             What::StreamEnd => {
-                self.finish();
+                self.finish(line)?;
                 return Ok(None);
             }
         }
@@ -152,19 +152,17 @@ impl<'a> Builder<'a> {
         self.open = false;
     }
 
-    fn finish(&mut self) {
-        if self.tree.documents.is_empty() {
-            // Comments alone, which an end marker may follow.
-            let marker = self.source.split_inclusive('\n').scan(0, |at, line| {
-                let start = *at;
-                *at += line.len();
-                Some((start, line))
-            });
-            let end = marker.into_iter().find(|(_, line)| line.starts_with("...")).map(|(start, _)| start);
-            self.end_document(end.unwrap_or(self.source.len()));
-        } else {
+    fn finish(&mut self, line: usize) -> Result<(), Malformed> {
+        if !self.tree.documents.is_empty() {
             self.start_document();
+            return Ok(());
         }
+        // Comments alone. Behind an end marker sops reads none, and no block could be put in front of it.
+        if self.source.lines().any(|line| line.starts_with("...")) {
+            return Err(fault(line, Fault::Syntax, "an end marker ... without a document in front of it"));
+        }
+        self.end_document(self.source.len());
+        Ok(())
     }
 
     fn between(&self, start: usize, end: usize) -> &'a str {
@@ -337,7 +335,7 @@ impl<'a> Builder<'a> {
                     items.push(Item::Entry(Entry { key: key.text, node, at }));
                 }
             }
-            None if matches!(node, Node::Leaf(Leaf { value: Value::Null, .. })) => {}
+            None if matches!(&node, Node::Leaf(Leaf { value: Value::Null, at, .. }) if at.is_empty()) => {}
             None => return Err(fault(line, Fault::Top, "the top level is a single value; it must be a map")),
         }
         Ok(())

@@ -144,6 +144,10 @@ fn what_sops_cannot_hold_is_refused_by_kind() {
     assert_eq!(fault("a: !!int x\n"), Fault::Syntax);
     assert_eq!(fault("a: 1\n...\nb: 2\n"), Fault::Syntax);
     assert_eq!(fault("...\nb: 2\n"), Fault::Syntax);
+    assert_eq!(fault("...\n# c\n"), Fault::Syntax);
+    assert_eq!(fault("~\n"), Fault::Top);
+    assert_eq!(fault("# c\n\u{feff}a: b\n"), Fault::Syntax);
+    assert_eq!(fault("--- ~ # c\n"), Fault::Top);
     assert_eq!(fault("\ta: 1\n"), Fault::Syntax);
     assert_eq!(fault("a: 2024-05-06T01:02:03+24:00\n"), Fault::Syntax);
     let deep = format!("a: {}", "[".repeat(70));
