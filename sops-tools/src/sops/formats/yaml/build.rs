@@ -335,7 +335,9 @@ impl<'a> Builder<'a> {
                     items.push(Item::Entry(Entry { key: key.text, node, at }));
                 }
             }
-            None if matches!(&node, Node::Leaf(Leaf { value: Value::Null, at, .. }) if at.is_empty()) => {}
+            // Spelled as a word in the first document it leaves no place for the block; in a later one sops reads it as nothing.
+            None if matches!(&node, Node::Leaf(Leaf { value: Value::Null, at, .. })
+                if at.is_empty() || !self.tree.documents.is_empty()) => {}
             None => return Err(fault(line, Fault::Top, "the top level is a single value; it must be a map")),
         }
         Ok(())
