@@ -7,6 +7,7 @@
 //! - who can open a sealed object, and sealing it: [`custody`]
 //! - making the age keys and the store key of a new cluster: [`bootstrap`]
 //! - reading a secret file, writing a file that survives a crash: [`files`]
+//! - a secret that a setting names, in a file of its own or inside of a SOPS file: [`secret_file`]
 //! - the time and randomness that decisions take as arguments: [`clock`]
 //! - what a process with secrets switches off first: [`hardening`]
 //! - what a user reads when something fails, and the exit status: [`report`]
@@ -32,6 +33,7 @@ pub mod report;
 #[cfg(feature = "program")]
 pub mod scan;
 pub mod secret;
+pub mod secret_file;
 pub mod sops;
 #[cfg(feature = "terminal")]
 pub mod terminal;

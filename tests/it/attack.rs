@@ -146,8 +146,8 @@ impl Ground {
             prefix: "prod".to_owned(),
             endpoint: Some(self.weed.endpoint().parse().expect("an address")),
             region: "us-east-1".to_owned(),
-            access_key_file: file("access"),
-            secret_key_file: file("secret"),
+            access_key_file: file("access").into(),
+            secret_key_file: file("secret").into(),
             ca_file: None,
             checksums: Checksums::Always,
         })

@@ -36,7 +36,7 @@ impl Stock {
         let text = |value: &serde_json::Value| value.as_str().expect("text").parse().expect("a recipient");
         Self {
             objects: DirectoryStore::open_or_make(site.folder().join("store")).expect("a store"),
-            keys: StoreKeys::load(&keys.join("store.key")).expect("a store key"),
+            keys: StoreKeys::load(&keys.join("store.key").into()).expect("a store key"),
             identities: Identities::load(&[keys]).expect("an identity"),
             recipients: recipients.values().map(text).collect(),
             vault: VaultName::new(vault).expect("a name"),

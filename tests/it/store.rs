@@ -51,8 +51,8 @@ impl Site {
             prefix: "prod".to_owned(),
             endpoint: Some(self.weed.endpoint().parse().expect("an address")),
             region: "us-east-1".to_owned(),
-            access_key_file: file("access", credentials.access),
-            secret_key_file: file("secret", credentials.secret),
+            access_key_file: file("access", credentials.access).into(),
+            secret_key_file: file("secret", credentials.secret).into(),
             ca_file: None,
             checksums: Checksums::Always,
         };

@@ -12,6 +12,7 @@ use sops_tools::custody::{Identities, Recipient, StoreKeys};
 use sops_tools::files;
 use sops_tools::report::{ExitStatus, Failure};
 use sops_tools::secret::Token;
+use sops_tools::secret_file::SecretFile;
 use zeroize::Zeroizing;
 
 use self::stores::Stores;
@@ -61,7 +62,7 @@ impl Session {
         let mut note = |fault: String| faults.push(fault);
         let keys =
             StoreKeys::load(&settings.store_key_file).map_err(|error| note(format!("storeKeyFile: {error}"))).ok();
-        let identities = Identities::load(&settings.identities)
+        let identities = Identities::load_all(&settings.identities)
             .map_err(|error| error.faults.iter().for_each(|one| note(format!("identities: {one}"))))
             .ok();
         let (nodes, peers) = match clients(&vault) {
@@ -240,7 +241,8 @@ impl Session {
     /// # Errors
     /// When the file cannot be read.
     pub fn token(&self, path: Option<&Path>) -> Result<Option<Token>, Failure> {
-        path.or(self.vault.token_file.as_deref()).map(read_token).transpose()
+        let named = path.map(|path| self.settings.secret_file(path)).transpose()?;
+        named.as_ref().or(self.vault.token_file.as_ref()).map(read_token).transpose()
     }
 }
 
@@ -260,13 +262,13 @@ pub fn partly_unread(vault: &str, path: &str, count: usize) -> Failure {
 ///
 /// # Errors
 /// When it cannot be read or is empty.
-pub fn read_token(path: &Path) -> Result<Token, Failure> {
+pub fn read_token(file: &SecretFile) -> Result<Token, Failure> {
     let usage = |cause: String| {
-        Failure::new(ExitStatus::Usage, "token-file", format!("{}: no token can be read", path.display()))
+        Failure::new(ExitStatus::Usage, "token-file", format!("{file}: no token can be read"))
             .cause(cause)
             .hint("put the token, and nothing else, into a file that this user may read")
     };
-    let text = files::read_secret(path, TOKEN_LIMIT_BYTES).map_err(|error| usage(error.to_string()))?;
+    let text = file.read(TOKEN_LIMIT_BYTES).map_err(|error| usage(error.to_string()))?;
     let trimmed = text.trim_ascii();
     if trimmed.is_empty() {
         return Err(usage("the file is empty".to_owned()));

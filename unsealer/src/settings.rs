@@ -16,11 +16,12 @@ pub mod variables;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use restore::objects::location::StoreLocation;
 use sops_tools::custody::Recipient;
 use sops_tools::report::{ExitStatus, Failure};
+use sops_tools::secret_file::SecretFile;
 use url::Url;
 
 use crate::store::names::VaultName;
@@ -40,10 +41,12 @@ const DEFAULTED: [&str; 3] = ["listen", "store.region", "store.checksums"];
 pub struct Settings {
     /// Where the sealed shares stand.
     pub store: StoreLocation,
-    /// File with the store key; its first line signs, every line authenticates.
-    pub store_key_file: PathBuf,
-    /// Files with age identities, or folders of `*.agekey`. At least one.
-    pub identities: Vec<PathBuf>,
+    /// What opens SOPS files that other settings point into: an identity file or a folder of `*.agekey`; none = nothing points into one.
+    pub sops_identity_file: Option<PathBuf>,
+    /// Where the store key is read; its first line signs, every line authenticates.
+    pub store_key_file: SecretFile,
+    /// Files with age identities, folders of `*.agekey`, or places in SOPS files. At least one.
+    pub identities: Vec<SecretFile>,
     /// Who can open what is sealed: a name and an age public key. Empty where nothing is ever sealed (`run` needs none).
     pub recipients: BTreeMap<String, Recipient>,
     /// Split custody, by custodian name; empty = one custodian `all` with every share, sealed to `recipients`.
@@ -82,6 +85,17 @@ impl Settings {
                 Err(usage("which-vault", problem, format!("say which with --vault: {}", names())))
             }
         }
+    }
+
+    /// The secret that a flag of a command names: a file, or a place in a SOPS file.
+    ///
+    /// # Errors
+    /// It names no place, or no `sopsIdentityFile` is set to open it with.
+    pub fn secret_file(&self, named: &Path) -> Result<SecretFile, Failure> {
+        SecretFile::of_setting(named, self.sops_identity_file.as_slice()).map_err(|fault| {
+            Failure::new(ExitStatus::Usage, "secret-file", format!("{}: {fault}", named.display()))
+                .hint("name a file, or a place in a SOPS file together with --sops-identity-file FILE")
+        })
     }
 
     /// Every store: the common one, and those of custodians, each with its key.
@@ -127,8 +141,8 @@ pub struct VaultSettings {
     pub server_name: Option<String>,
     /// User id that must own the listening socket of each node, all on loopback; none = not checked.
     pub server_uid: Option<u32>,
-    /// File with a token; for drill and import on OpenBao, never needed by `run`.
-    pub token_file: Option<PathBuf>,
+    /// Where a token is read; for drill and import on OpenBao, never needed by `run`.
+    pub token_file: Option<SecretFile>,
 }
 
 /// Settings and where each came from.

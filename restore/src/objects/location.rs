@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use sops_tools::secret_file::SecretFile;
 use url::Url;
 
 use super::directory::DirectoryStore;
@@ -54,10 +55,10 @@ pub struct LocationSettings {
     /// Region that requests are signed for. Default [`DEFAULT_REGION`], needed without an endpoint.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
-    /// File with the access key id.
+    /// File with the access key id, or its place in a SOPS file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub access_key_file: Option<PathBuf>,
-    /// File with the secret key.
+    /// File with the secret key, or its place in a SOPS file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret_key_file: Option<PathBuf>,
     /// PEM file of the only authorities trusted for https. Default: the system's.
@@ -66,6 +67,9 @@ pub struct LocationSettings {
     /// When checksums are used. Default `always`.
     #[serde(default)]
     pub checksums: Checksums,
+    /// What opens SOPS files that the two key files point into. A setting of its own, not of the location.
+    #[serde(skip)]
+    pub sops_identities: Vec<PathBuf>,
 }
 
 /// One fault of a location, named by its setting.
@@ -104,10 +108,10 @@ pub struct S3Location {
     pub endpoint: Option<Url>,
     /// Region that requests are signed for.
     pub region: String,
-    /// File with the access key id.
-    pub access_key_file: PathBuf,
-    /// File with the secret key.
-    pub secret_key_file: PathBuf,
+    /// Where the access key id is read.
+    pub access_key_file: SecretFile,
+    /// Where the secret key is read.
+    pub secret_key_file: SecretFile,
     /// PEM file of the only authorities trusted.
     pub ca_file: Option<PathBuf>,
     /// When checksums are used.
@@ -204,9 +208,13 @@ impl LocationSettings {
             faults.push(LocationFault::new("caFile", "has no meaning for an endpoint without https"));
         }
         let mut needed = |key, file: &Option<PathBuf>| {
-            file.clone().unwrap_or_else(|| {
-                faults.push(LocationFault::new(key, "needed for s3://"));
-                PathBuf::new()
+            let named = file.as_deref().ok_or_else(|| "needed for s3://".to_owned());
+            let secret = named.and_then(|file| {
+                SecretFile::of_setting(file, &self.sops_identities).map_err(|fault| fault.to_string())
+            });
+            secret.unwrap_or_else(|problem| {
+                faults.push(LocationFault::new(key, problem));
+                PathBuf::new().into()
             })
         };
         let location = S3Location {

@@ -8,8 +8,9 @@ use zeroize::Zeroizing;
 
 use super::recipients::{Recipient, canonical};
 use crate::clock::Timestamp;
-use crate::files::{FileError, FileErrorKind, read_secret};
+use crate::files::FileErrorKind;
 use crate::secret::wiping_stack;
+use crate::secret_file::{SecretFile, SecretFileError};
 
 /// Largest identity file read, 64 KiB: room for some hundred identities with comments.
 pub const IDENTITY_FILE_LIMIT: usize = 64 << 10;
@@ -116,16 +117,25 @@ impl Identities {
     /// Every fault of every file, at once. No path at all is no error but gives [`IdentityProblem::Empty`]
     /// with an empty path.
     pub fn load<P: AsRef<Path>>(paths: &[P]) -> Result<Self, IdentitiesError> {
+        let files: Vec<SecretFile> = paths.iter().map(|path| path.as_ref().into()).collect();
+        Self::load_all(&files)
+    }
+
+    /// As [`load`](Self::load), where each may also be a place in a SOPS file, which holds what an identity file holds.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn load_all(files: &[SecretFile]) -> Result<Self, IdentitiesError> {
         wiping_stack(|| {
-            let (found, faults) = read_files(paths);
+            let (found, faults) = read_files(files);
             Self::of(found, faults, Path::new(""))
         })
     }
 
-    /// As [`load`](Self::load), for who must go on with what there is: the identities that could be read, and every fault.
-    pub fn load_readable<P: AsRef<Path>>(paths: &[P]) -> (Option<Self>, Vec<IdentityFault>) {
+    /// As [`load_all`](Self::load_all), for who must go on with what there is: the identities that could be read, and every fault.
+    pub fn load_readable(files: &[SecretFile]) -> (Option<Self>, Vec<IdentityFault>) {
         wiping_stack(|| {
-            let (found, faults) = read_files(paths);
+            let (found, faults) = read_files(files);
             match Self::of(found, Vec::new(), Path::new("")) {
                 Ok(identities) => (Some(identities), faults),
                 Err(none) if faults.is_empty() => (None, none.faults),
@@ -224,23 +234,24 @@ fn seconds(time: Timestamp) -> Timestamp {
     Timestamp::from_second(time.as_second()).unwrap_or(time)
 }
 
-fn read_files<P: AsRef<Path>>(paths: &[P]) -> (Vec<age::x25519::Identity>, Vec<IdentityFault>) {
+fn read_files(files: &[SecretFile]) -> (Vec<age::x25519::Identity>, Vec<IdentityFault>) {
     let mut found = Vec::new();
     let mut faults = Vec::new();
-    for path in paths.iter().map(AsRef::as_ref) {
-        match identity_files(path) {
-            Ok(files) => files.iter().for_each(|file| read_file(file, &mut found, &mut faults)),
-            Err(problem) => faults.push(IdentityFault { path: path.to_owned(), line: None, problem }),
+    for file in files {
+        let inside = file.plain().filter(|path| path.is_dir()).map(identity_files);
+        match inside {
+            None => read_file(file, &mut found, &mut faults),
+            Some(Ok(files)) => files.iter().for_each(|file| read_file(file, &mut found, &mut faults)),
+            Some(Err(problem)) => {
+                faults.push(IdentityFault { path: file.name().to_owned(), line: None, problem });
+            }
         }
     }
     (found, faults)
 }
 
-/// The files `path` stands for: itself, or the `*.agekey` files of a folder, by name.
-fn identity_files(path: &Path) -> Result<Vec<PathBuf>, IdentityProblem> {
-    if !path.is_dir() {
-        return Ok(vec![path.to_owned()]);
-    }
+/// The `*.agekey` files of a folder, by name.
+fn identity_files(path: &Path) -> Result<Vec<SecretFile>, IdentityProblem> {
     let unreadable = |error: std::io::Error| IdentityProblem::Unreadable(format!("cannot list it: {error}"));
     let mut files = Vec::new();
     for entry in std::fs::read_dir(path).map_err(unreadable)? {
@@ -257,15 +268,15 @@ fn identity_files(path: &Path) -> Result<Vec<PathBuf>, IdentityProblem> {
         return Err(IdentityProblem::EmptyFolder);
     }
     files.sort();
-    Ok(files)
+    Ok(files.into_iter().map(SecretFile::from).collect())
 }
 
-fn read_file(path: &Path, found: &mut Vec<age::x25519::Identity>, faults: &mut Vec<IdentityFault>) {
-    match read_secret(path, IDENTITY_FILE_LIMIT) {
-        Ok(text) => parse_file(&text, path, found, faults),
+fn read_file(file: &SecretFile, found: &mut Vec<age::x25519::Identity>, faults: &mut Vec<IdentityFault>) {
+    match file.read(IDENTITY_FILE_LIMIT) {
+        Ok(text) => parse_file(&text, file.name(), found, faults),
         Err(error) => {
             faults.push(IdentityFault {
-                path: path.to_owned(),
+                path: file.name().to_owned(),
                 line: None,
                 problem: IdentityProblem::Unreadable(reason(&error)),
             });
@@ -274,12 +285,12 @@ fn read_file(path: &Path, found: &mut Vec<age::x25519::Identity>, faults: &mut V
 }
 
 /// The reason without the path, which the fault names already.
-fn reason(error: &FileError) -> String {
-    match error.kind() {
-        FileErrorKind::Absent => "it does not exist".to_owned(),
-        FileErrorKind::Denied => "permission denied".to_owned(),
-        FileErrorKind::TooLarge => format!("it is larger than {IDENTITY_FILE_LIMIT} bytes"),
-        FileErrorKind::Exists | FileErrorKind::NoSpace | FileErrorKind::Changed | FileErrorKind::Io => {
+fn reason(error: &SecretFileError) -> String {
+    match error.file_kind() {
+        Some(FileErrorKind::Absent) => "it does not exist".to_owned(),
+        Some(FileErrorKind::Denied) => "permission denied".to_owned(),
+        Some(FileErrorKind::TooLarge) => format!("it is larger than {IDENTITY_FILE_LIMIT} bytes"),
+        Some(FileErrorKind::Exists | FileErrorKind::NoSpace | FileErrorKind::Changed | FileErrorKind::Io) | None => {
             error.to_string()
         }
     }

@@ -1,25 +1,24 @@
 //! Identity files of a program that runs for long: only the public halves stay in memory.
 
-use std::path::PathBuf;
-
 use super::identities::{Identities, IdentitiesError, IdentityFault};
 use super::recipients::Recipient;
+use crate::secret_file::SecretFile;
 
 /// Identity files, and the public halves of what stood in them when they were read.
 ///
 /// The identities themselves are read anew for each use and are gone after it.
 #[derive(Debug, PartialEq, Eq)]
 pub struct IdentityFiles {
-    paths: Vec<PathBuf>,
+    files: Vec<SecretFile>,
     recipients: Vec<Recipient>,
 }
 
 impl IdentityFiles {
     /// Reads the files once and keeps the public halves of what can be read: `None` where that is nothing. With every fault.
-    pub fn read(paths: &[PathBuf]) -> (Option<Self>, Vec<IdentityFault>) {
-        let (identities, faults) = Identities::load_readable(paths);
-        let files = identities.map(|identities| Self { paths: paths.to_vec(), recipients: identities.to_recipients() });
-        (files, faults)
+    pub fn read(files: &[SecretFile]) -> (Option<Self>, Vec<IdentityFault>) {
+        let (identities, faults) = Identities::load_readable(files);
+        let read = identities.map(|identities| Self { files: files.to_vec(), recipients: identities.to_recipients() });
+        (read, faults)
     }
 
     /// The public halves, in canonical order; never empty.
@@ -33,7 +32,7 @@ impl IdentityFiles {
     /// # Errors
     /// Every fault of every file, where none can be used.
     pub fn load(&self) -> Result<Identities, IdentitiesError> {
-        let (identities, faults) = Identities::load_readable(&self.paths);
+        let (identities, faults) = Identities::load_readable(&self.files);
         identities.ok_or(IdentitiesError { faults })
     }
 }

@@ -10,8 +10,8 @@ use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
 use crate::clock::{Entropy, hex};
-use crate::files::{FileError, read_secret};
 use crate::secret::wiping_stack;
+use crate::secret_file::{SecretFile, SecretFileError};
 
 /// Largest store-key file read, 16 KiB: some two hundred keys.
 pub const STORE_KEY_FILE_LIMIT: usize = 16 << 10;
@@ -57,9 +57,9 @@ impl Authenticity {
 /// Why there are no store keys. Never repeats the file's content.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreKeysError {
-    /// The file cannot be read.
+    /// The file, or the place in a SOPS file, cannot be read.
     #[error(transparent)]
-    File(#[from] FileError),
+    Unreadable(#[from] SecretFileError),
     /// Lines that are no store key, from 1.
     #[error("{}: not a store key in line {}; each line is unsealer-store-key-1: and 44 characters of base64", path.display(), list(lines))]
     Malformed {
@@ -92,8 +92,8 @@ impl StoreKeys {
     ///
     /// # Errors
     /// The file cannot be read, has a faulty line or holds no key.
-    pub fn load(path: &Path) -> Result<Self, StoreKeysError> {
-        Self::parse(&read_secret(path, STORE_KEY_FILE_LIMIT)?, path)
+    pub fn load(file: &SecretFile) -> Result<Self, StoreKeysError> {
+        Self::parse(&file.read(STORE_KEY_FILE_LIMIT)?, file.name())
     }
 
     /// Reads the text of a store-key file: one key a line, blank lines and `#` comments allowed. `path` only

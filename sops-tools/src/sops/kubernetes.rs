@@ -127,6 +127,22 @@ pub enum Section {
     StringData,
 }
 
+impl Section {
+    /// As a manifest has it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Data => "data",
+            Self::StringData => "stringData",
+        }
+    }
+}
+
+impl fmt::Display for Section {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
 struct Field<'a> {
     section: Section,
     key: &'a str,
@@ -185,8 +201,8 @@ impl<'a> Secret<'a> {
         let shown = shown(document);
         let mut fields: Vec<Field<'a>> = Vec::new();
         let mut known = std::collections::HashSet::new();
-        for (name, section) in [("data", Section::Data), ("stringData", Section::StringData)] {
-            for map in values_of(&document.root, name) {
+        for section in [Section::Data, Section::StringData] {
+            for map in values_of(&document.root, section.word()) {
                 let Node::Map(items) = map else { continue };
                 for (key, node) in entries(items) {
                     if !known.insert(key) {

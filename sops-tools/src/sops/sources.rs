@@ -264,7 +264,7 @@ impl Gathering {
     }
 
     fn file(&mut self, source: Source, path: &Path) {
-        let (identities, faults) = Identities::load_readable(&[path]);
+        let (identities, faults) = Identities::load_readable(&[path.into()]);
         let faults = faults.iter().map(|fault| match fault.line {
             Some(line) => format!("line {line}: {}", fault.problem),
             None => fault.problem.to_string(),

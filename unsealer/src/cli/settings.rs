@@ -30,6 +30,9 @@ pub(super) struct SettingsArgs {
     /// PEM file with the CA of the S3 server
     #[arg(long, value_name = "FILE", global = true, hide_short_help = true)]
     store_ca_file: Option<String>,
+    /// File with the age identity that opens SOPS files of other settings, or a folder of *.agekey
+    #[arg(long, value_name = "FILE", global = true, hide_short_help = true)]
+    sops_identity_file: Option<String>,
     /// File with the store key
     #[arg(long, value_name = "FILE", global = true, hide_short_help = true)]
     store_key_file: Option<String>,
@@ -57,6 +60,7 @@ impl SettingsArgs {
             ("store.accessKeyFile", self.store_access_key_file),
             ("store.secretKeyFile", self.store_secret_key_file),
             ("store.caFile", self.store_ca_file),
+            ("sopsIdentityFile", self.sops_identity_file),
             ("storeKeyFile", self.store_key_file),
             ("identities", self.identities),
             ("listen", self.listen),

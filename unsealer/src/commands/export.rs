@@ -36,8 +36,10 @@ pub struct ExportOrder {
 pub async fn run(setup: &Setup, order: &ExportOrder) -> Result<(), Failure> {
     let settings = setup.load()?.settings;
     let name = &settings.chosen(order.vault.as_deref())?.name;
-    let files = if order.identities.is_empty() { &settings.identities } else { &order.identities };
-    let identities = Identities::load(files).map_err(|error| {
+    let named: Result<Vec<_>, _> = order.identities.iter().map(|path| settings.secret_file(path)).collect();
+    let named = named?;
+    let files = if named.is_empty() { &settings.identities } else { &named };
+    let identities = Identities::load_all(files).map_err(|error| {
         Failure::new(ExitStatus::Usage, "identity-file", "no identity can be read")
             .cause(error)
             .hint("name the offline identity's file with --identity FILE")
@@ -60,7 +62,7 @@ pub async fn run(setup: &Setup, order: &ExportOrder) -> Result<(), Failure> {
 /// Keeps on this host that an offline identity opened it: `doctor` tells when none ever did.
 fn remember(settings: &Settings, vault: &str, identities: &Identities, exported: &Exported) {
     let given = identities.to_recipients();
-    let ours = Identities::load(&settings.identities).map(|ours| ours.to_recipients()).unwrap_or_default();
+    let ours = Identities::load_all(&settings.identities).map(|ours| ours.to_recipients()).unwrap_or_default();
     let Some(generation) = exported.bundles.first().map(|bundle| bundle.head.generation.0) else { return };
     let Some(file) = trial::file(settings, vault).filter(|_| !given.iter().any(|one| ours.contains(one))) else {
         return;

@@ -1,11 +1,11 @@
 //! The secret files, read again and again: a mounted Secret changes without a signal.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use sops_tools::clock::Clock;
 use sops_tools::custody::{IdentityFiles, StoreKeys};
+use sops_tools::secret_file::SecretFile;
 use tokio::sync::watch;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -30,7 +30,7 @@ pub struct Secrets {
 impl Secrets {
     /// Reads both. The faults have the file and one line each.
     #[must_use]
-    pub fn reread(&self, identities: &[PathBuf], store_key: &Path) -> (Self, Vec<(String, String)>) {
+    pub fn reread(&self, identities: &[SecretFile], store_key: &SecretFile) -> (Self, Vec<(String, String)>) {
         let mut next = self.clone();
         let mut faults = Vec::new();
         let (read, bad) = IdentityFiles::read(identities);
@@ -45,7 +45,7 @@ impl Secrets {
                     next.store_keys = Some(Arc::new(read));
                 }
             }
-            Err(error) => faults.push((store_key.display().to_string(), error.to_string())),
+            Err(error) => faults.push((store_key.to_string(), error.to_string())),
         }
         (next, faults)
     }
@@ -65,8 +65,8 @@ impl Secrets {
 
 /// Reads the files every 15 s, and every second while one cannot be used, until `soft` is cancelled; tells of changes through `secrets`, and of faults on the board.
 pub async fn watch_files(
-    identities: Vec<PathBuf>,
-    store_key: PathBuf,
+    identities: Vec<SecretFile>,
+    store_key: SecretFile,
     secrets: watch::Sender<Secrets>,
     board: Arc<Board>,
     clock: Arc<dyn Clock>,
@@ -128,25 +128,26 @@ mod tests {
     fn a_file_that_cannot_be_read_is_named_and_a_mended_one_counts_again() {
         let folder = tempfile::tempdir().unwrap();
         let (identity, key) = (folder.path().join("a.agekey"), folder.path().join("store.key"));
-        let (paths, first) = (std::slice::from_ref(&identity), Identities::generate().to_file_text(System.now()));
+        let (paths, secret) = ([identity.as_path().into()], key.as_path().into());
+        let first = Identities::generate().to_file_text(System.now());
         files::create_new(&identity, &first, 0o600).unwrap();
         files::create_new(&key, &StoreKeys::generate(&System).to_file_text(), 0o600).unwrap();
-        let (read, faults) = Secrets::default().reread(paths, &key);
+        let (read, faults) = Secrets::default().reread(&paths, &secret);
         assert_eq!(faults, []);
-        let (again, _) = read.reread(paths, &key);
+        let (again, _) = read.reread(&paths, &secret);
         assert!(again.same(&read), "unchanged files are no change");
         files::replace(&identity, b"rubbish", 0o600).unwrap();
         files::replace(&key, b"rubbish", 0o600).unwrap();
-        let (bad, faults) = read.reread(paths, &key);
+        let (bad, faults) = read.reread(&paths, &secret);
         assert!(bad.identities.is_none(), "none is kept in memory");
         assert!(bad.store_keys.is_some(), "the old one is kept");
         assert_eq!(faults.len(), 2);
         assert!(faults.iter().all(|(_, fault)| !fault.contains("rubbish")), "{faults:?}");
         files::replace(&identity, &first, 0o600).unwrap();
-        let (mended, _) = bad.reread(paths, &key);
+        let (mended, _) = bad.reread(&paths, &secret);
         assert_eq!(mended.identities, read.identities);
         files::replace(&identity, &Identities::generate().to_file_text(System.now()), 0o600).unwrap();
-        let (changed, _) = mended.reread(paths, &key);
+        let (changed, _) = mended.reread(&paths, &secret);
         assert_ne!(changed.identities, read.identities);
     }
 }

@@ -7,6 +7,7 @@ use sops_tools::custody::{self, Identities, Recipient};
 use sops_tools::files::{self, FileErrorKind, OWNER_ONLY};
 use sops_tools::report::{ExitStatus, Failure};
 use sops_tools::secret::{Plaintext, Token};
+use sops_tools::secret_file::SecretFile;
 use tokio::time::{Instant, sleep};
 
 use super::after::Request;
@@ -239,9 +240,9 @@ pub(super) fn check(wish: &RootTokenWish, id: &str) -> Result<(), Failure> {
 ///
 /// # Errors
 /// Every fault of the file.
-pub(super) fn identity(path: &Path) -> Result<Identities, Failure> {
-    Identities::load(&[path]).map_err(|error| {
-        Failure::new(ExitStatus::Usage, "identity-file", format!("{}: no identity can be read", path.display()))
+pub(super) fn identity(file: &SecretFile) -> Result<Identities, Failure> {
+    Identities::load_all(std::slice::from_ref(file)).map_err(|error| {
+        Failure::new(ExitStatus::Usage, "identity-file", format!("{file}: no identity can be read"))
             .cause(error)
             .hint("name the offline identity's file, as age-keygen writes it")
     })

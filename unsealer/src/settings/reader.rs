@@ -5,9 +5,29 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use serde_json::{Map, Value};
+use sops_tools::secret_file::{PLACE_FORM, SecretFile, SecretFileFault};
 
 use super::fault::Fault;
 use super::source::Source;
+
+/// Key of what opens the SOPS files that other keys point into.
+pub(super) const SOPS_IDENTITY: &str = "sopsIdentityFile";
+
+/// What is wrong with a setting that points into a SOPS file.
+pub(super) fn wrong_place(fault: SecretFileFault) -> &'static str {
+    match fault {
+        SecretFileFault::NotAPlace => "names no place in a SOPS file",
+        SecretFileFault::NoIdentity => "points into a SOPS file, and nothing is set that opens it",
+    }
+}
+
+/// What such a setting needs.
+pub(super) fn expected_place(fault: SecretFileFault) -> &'static str {
+    match fault {
+        SecretFileFault::NotAPlace => PLACE_FORM,
+        SecretFileFault::NoIdentity => "sopsIdentityFile beside it: the age identity that opens the SOPS file",
+    }
+}
 
 /// A map in the settings, and which of its keys were asked for.
 pub(super) struct Section<'a> {
@@ -20,12 +40,15 @@ pub(super) struct Section<'a> {
 /// Faults seen so far.
 pub(super) struct Notes<'a> {
     source: &'a Source,
+    sops_identities: Vec<PathBuf>,
     faults: RefCell<Vec<Fault>>,
 }
 
 impl<'a> Notes<'a> {
     pub(super) fn new(source: &'a Source) -> Self {
-        Self { source, faults: RefCell::default() }
+        let identity = source.tree.get(SOPS_IDENTITY).and_then(Value::as_str).filter(|text| !text.trim().is_empty());
+        let sops_identities = identity.map(|text| source.folder.join(text)).into_iter().collect();
+        Self { source, sops_identities, faults: RefCell::default() }
     }
 
     pub(super) fn fault(&self, key: &str, wrong: impl Into<String>, expected: impl Into<String>) {
@@ -92,9 +115,27 @@ impl<'a> Section<'a> {
         self.text(key, expected).map(|text| self.notes.source.folder.join(text))
     }
 
-    /// A path that must be there.
-    pub(super) fn required_path(&self, key: &'static str, expected: &str) -> Option<PathBuf> {
-        self.required(key, expected).map(|text| self.notes.source.folder.join(text))
+    /// Where a secret is read, its file made absolute.
+    pub(super) fn secret(&self, key: &'static str, expected: &str) -> Option<SecretFile> {
+        let text = self.text(key, expected)?;
+        self.as_secret(&self.key(key), &text)
+    }
+
+    /// A secret that must be there.
+    pub(super) fn required_secret(&self, key: &'static str, expected: &str) -> Option<SecretFile> {
+        let text = self.required(key, expected)?;
+        self.as_secret(&self.key(key), &text)
+    }
+
+    /// A list of secrets.
+    pub(super) fn secrets(&self, key: &'static str, expected: &str) -> Vec<SecretFile> {
+        let each = self.texts(key, expected).into_iter();
+        each.filter_map(|(path, text)| self.as_secret(&path, text)).collect()
+    }
+
+    /// What opens the SOPS files that settings point into.
+    pub(super) fn sops_identities(&self) -> &[PathBuf] {
+        &self.notes.sops_identities
     }
 
     /// A whole number within `range`.
@@ -125,11 +166,6 @@ impl<'a> Section<'a> {
             self.as_text(&path, value, expected).map(|text| (path, text))
         })
         .collect()
-    }
-
-    /// A list of paths, made absolute.
-    pub(super) fn paths(&self, key: &'static str, expected: &str) -> Vec<PathBuf> {
-        self.texts(key, expected).into_iter().map(|(_, text)| self.notes.source.folder.join(text)).collect()
     }
 
     /// A map of texts; an absent one is empty.
@@ -177,6 +213,12 @@ impl<'a> Section<'a> {
         for key in self.values.keys().filter(|key| !asked.contains(key.as_str())) {
             self.fault(key, "is not a setting", format!("one of {known}"));
         }
+    }
+
+    fn as_secret(&self, path: &str, text: &str) -> Option<SecretFile> {
+        let named = self.notes.source.folder.join(text);
+        let secret = SecretFile::of_setting(&named, &self.notes.sops_identities);
+        secret.map_err(|fault| self.notes.fault(path, wrong_place(fault), expected_place(fault))).ok()
     }
 
     fn map_at(&self, path: String, value: &'a Value) -> Option<Section<'a>> {

@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::path::PathBuf;
 
 use restore::objects::location::StoreLocation;
+use sops_tools::secret_file::SecretFile;
 
 use super::{CustodianSettings, Loaded, ShareSelection, VaultSettings};
 
@@ -23,9 +24,10 @@ pub fn shown(loaded: &Loaded) -> Vec<Shown> {
     let settings = &loaded.settings;
     let mut list = List { loaded, shown: Vec::new() };
     list.store("store", &settings.store);
-    list.path("storeKeyFile", Some(&settings.store_key_file));
-    for (index, path) in settings.identities.iter().enumerate() {
-        list.path(&format!("identities[{index}]"), Some(path));
+    list.path("sopsIdentityFile", settings.sops_identity_file.as_ref());
+    list.secret("storeKeyFile", Some(&settings.store_key_file));
+    for (index, file) in settings.identities.iter().enumerate() {
+        list.secret(&format!("identities[{index}]"), Some(file));
     }
     for (name, recipient) in &settings.recipients {
         list.add(&format!("recipients.{name}"), recipient.as_str());
@@ -58,6 +60,13 @@ impl List<'_> {
         }
     }
 
+    /// The place of a secret, never the secret.
+    fn secret(&mut self, key: &str, file: Option<&SecretFile>) {
+        if let Some(file) = file {
+            self.add(key, file);
+        }
+    }
+
     fn store(&mut self, key: &str, store: &StoreLocation) {
         self.add(&format!("{key}.url"), store);
         let StoreLocation::S3(s3) = store else { return };
@@ -65,8 +74,8 @@ impl List<'_> {
             self.add(&format!("{key}.endpoint"), endpoint);
         }
         self.add(&format!("{key}.region"), &s3.region);
-        self.path(&format!("{key}.accessKeyFile"), Some(&s3.access_key_file));
-        self.path(&format!("{key}.secretKeyFile"), Some(&s3.secret_key_file));
+        self.secret(&format!("{key}.accessKeyFile"), Some(&s3.access_key_file));
+        self.secret(&format!("{key}.secretKeyFile"), Some(&s3.secret_key_file));
         self.path(&format!("{key}.caFile"), s3.ca_file.as_ref());
         self.add(&format!("{key}.checksums"), s3.checksums.word());
     }
@@ -99,6 +108,6 @@ impl List<'_> {
         if let Some(uid) = vault.server_uid {
             self.add(&format!("{key}.serverUid"), uid);
         }
-        self.path(&format!("{key}.tokenFile"), vault.token_file.as_ref());
+        self.secret(&format!("{key}.tokenFile"), vault.token_file.as_ref());
     }
 }

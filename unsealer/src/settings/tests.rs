@@ -52,11 +52,12 @@ fn read_with(text: &str, variables: &[(&str, &str)], flags: &[(&'static str, &st
 fn relative(mut settings: Settings, folder: &Path) -> Settings {
     let moved =
         |path: &PathBuf| path.strip_prefix(folder).map_or_else(|_| path.clone(), |rest| Path::new("/here").join(rest));
-    settings.store_key_file = moved(&settings.store_key_file);
-    settings.identities = settings.identities.iter().map(moved).collect();
+    let moved_secret = |file: &SecretFile| moved(&file.name().to_owned()).into();
+    settings.store_key_file = moved_secret(&settings.store_key_file);
+    settings.identities = settings.identities.iter().map(moved_secret).collect();
     settings.cache_dir = settings.cache_dir.as_ref().map(moved);
     if let StoreLocation::S3(s3) = &mut settings.store {
-        s3.access_key_file = moved(&s3.access_key_file);
+        s3.access_key_file = moved_secret(&s3.access_key_file);
     }
     settings
 }
@@ -76,9 +77,10 @@ fn the_documented_form_is_read_whole_and_relative_paths_start_at_the_file() {
     let StoreLocation::S3(s3) = &settings.store else { panic!("{:?}", settings.store) };
     assert_eq!((s3.bucket.as_str(), s3.prefix.as_str(), s3.region.as_str()), ("vault-shares", "prod", "eu-1"));
     assert_eq!(s3.endpoint.as_ref().unwrap().as_str(), "https://s3.example.net/");
-    assert_eq!(s3.access_key_file, Path::new("/here/s3/id"));
-    assert_eq!(settings.store_key_file, Path::new("/here/store.key"));
-    assert_eq!(settings.identities, [Path::new("/run/secrets/unseal"), Path::new("/here/own.agekey")]);
+    assert_eq!(s3.access_key_file.name(), Path::new("/here/s3/id"));
+    assert_eq!(settings.store_key_file.name(), Path::new("/here/store.key"));
+    let identities: Vec<&Path> = settings.identities.iter().map(SecretFile::name).collect();
+    assert_eq!(identities, [Path::new("/run/secrets/unseal"), Path::new("/here/own.agekey")]);
     assert_eq!(settings.recipients["offline"].as_str(), KEYS[1]);
     let vault = settings.vault("vault").unwrap();
     assert_eq!(vault.nodes[0].as_str(), "http://127.0.0.1:8200/");
@@ -150,7 +152,8 @@ fn variables_win_over_the_file_and_flags_over_both() {
     let loaded = read_with(FULL, &variables, &[("listen", "[::]:2")]).unwrap();
     assert_eq!(loaded.settings.listen, "[::]:2".parse().unwrap());
     assert_eq!(loaded.settings.cache_dir.as_deref(), Some(Path::new("/env")));
-    assert_eq!(loaded.settings.identities, [Path::new("/a"), Path::new("/b")]);
+    let identities: Vec<&Path> = loaded.settings.identities.iter().map(SecretFile::name).collect();
+    assert_eq!(identities, [Path::new("/a"), Path::new("/b")]);
     assert_eq!(loaded.overridden["listen"], Origin::Flag("--listen"));
     assert_eq!(loaded.overridden["cacheDir"], Origin::Variable("UNSEALER_CACHE_DIR"));
     assert!(!loaded.overridden.contains_key("stateDir"));
@@ -295,4 +298,40 @@ proptest! {
             && text.chars().all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-');
         prop_assert_eq!(VaultName::new(&text).is_ok(), fits);
     }
+}
+
+const SOPS: &str = "
+store: {url: s3://shares, endpoint: https://s3.example.net, accessKeyFile: s3.sops.yaml#/stringData/id, secretKeyFile: s3.sops.yaml#/data/key}
+sopsIdentityFile: me.agekey
+storeKeyFile: git/unseal.sops.yaml#/stringData/store.key
+identities: [git/unseal.sops.yaml#/stringData/unseal.agekey, plain.agekey]
+vaults: [{name: vault, nodes: [http://127.0.0.1:8200], tokenFile: token.sops.yaml#/stringData/token}]
+";
+
+#[test]
+fn a_secret_may_lie_in_a_sops_file() {
+    let settings = read(SOPS).unwrap();
+    assert!(settings.sops_identity_file.as_ref().unwrap().ends_with("me.agekey"));
+    assert_eq!(settings.store_key_file.name(), Path::new("/here/git/unseal.sops.yaml#/stringData/store.key"));
+    assert!(settings.store_key_file.plain().is_none() && settings.identities[0].plain().is_none());
+    assert!(settings.identities[1].plain().is_some());
+    let StoreLocation::S3(s3) = &settings.store else { panic!("{:?}", settings.store) };
+    let sources = s3.secret_key_file.sources();
+    assert!(sources[0].ends_with("s3.sops.yaml") && sources[1].ends_with("me.agekey"), "{sources:?}");
+    assert!(settings.vaults[0].token_file.as_ref().unwrap().plain().is_none());
+}
+
+#[test]
+fn a_place_that_cannot_be_opened_is_a_fault_of_its_own_and_all_come_at_once() {
+    let found = faults(&SOPS.replace("sopsIdentityFile: me.agekey", ""));
+    let keys: Vec<&str> = found.iter().map(|(key, _)| key.as_str()).collect();
+    assert_eq!(
+        keys,
+        ["store.accessKeyFile", "store.secretKeyFile", "storeKeyFile", "identities[0]", "vaults[0].tokenFile"]
+    );
+    assert!(found.iter().all(|(_, wrong)| wrong == "points into a SOPS file, and nothing is set that opens it"));
+    let typo = faults(&SOPS.replace("#/stringData/store.key", "#/stringdata/store.key"));
+    assert_eq!(typo, [("storeKeyFile".to_owned(), "names no place in a SOPS file".to_owned())]);
+    let nested = faults(&SOPS.replace("me.agekey", "me.sops.yaml#/data/key"));
+    assert_eq!(nested[0].0, "sopsIdentityFile");
 }

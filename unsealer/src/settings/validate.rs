@@ -6,11 +6,12 @@ use std::path::PathBuf;
 
 use restore::objects::location::{Checksums, LocationSettings, StoreLocation};
 use sops_tools::custody::Recipient;
+use sops_tools::sops::kubernetes::Reference;
 use url::Url;
 
 use super::address::{is_loopback, server_address};
 use super::fault::Faults;
-use super::reader::{Notes, Section};
+use super::reader::{Notes, SOPS_IDENTITY, Section};
 use super::source::Source;
 use super::{CustodianSettings, DEFAULT_LISTEN, Settings, ShareSelection, VaultSettings};
 use crate::store::names::VaultName;
@@ -41,8 +42,9 @@ fn whole(root: &Section<'_>) -> Option<Settings> {
         root.fault("store.url", "is missing", STORE_URL);
     }
     let store = root.section("store").and_then(|section| store(&section));
-    let store_key_file = root.required_path("storeKeyFile", "the path of the file with the store key");
-    let identities = root.paths("identities", "paths of identity files, or of folders with *.agekey");
+    let sops_identity_file = sops_identity_file(root);
+    let store_key_file = root.required_secret("storeKeyFile", "the path of the file with the store key");
+    let identities = root.secrets("identities", "paths of identity files, or of folders with *.agekey");
     require_some(root, "identities", "a list of identity files, or of folders with *.agekey");
     let recipients = recipients(root);
     let custodians = custodians(root);
@@ -55,6 +57,7 @@ fn whole(root: &Section<'_>) -> Option<Settings> {
     root.finish();
     Some(Settings {
         store: store?,
+        sops_identity_file,
         store_key_file: store_key_file?,
         identities,
         recipients,
@@ -64,6 +67,16 @@ fn whole(root: &Section<'_>) -> Option<Settings> {
         cache_dir,
         state_dir,
     })
+}
+
+/// It opens the others, so it cannot lie in a SOPS file itself.
+fn sops_identity_file(root: &Section<'_>) -> Option<PathBuf> {
+    let expected = "the path of an identity file, or of a folder with *.agekey";
+    let path = root.path(SOPS_IDENTITY, expected)?;
+    if Reference::is_one(&path.to_string_lossy()) {
+        root.fault(SOPS_IDENTITY, "points into a SOPS file, and it is what opens them", expected);
+    }
+    Some(path)
 }
 
 fn listen(root: &Section<'_>) -> Option<SocketAddr> {
@@ -85,10 +98,11 @@ fn store(section: &Section<'_>) -> Option<StoreLocation> {
         url: url.clone().unwrap_or_default(),
         endpoint: section.text("endpoint", ENDPOINT),
         region: section.text("region", REGION),
-        access_key_file: section.path("accessKeyFile", KEY_FILE),
-        secret_key_file: section.path("secretKeyFile", KEY_FILE),
+        access_key_file: key_file(section, "accessKeyFile"),
+        secret_key_file: key_file(section, "secretKeyFile"),
         ca_file: section.path("caFile", CA_FILE),
         checksums: checksums(section),
+        sops_identities: section.sops_identities().to_vec(),
     };
     section.finish();
     // Without a url nothing is known of what belongs beside it.
@@ -110,6 +124,10 @@ fn store(section: &Section<'_>) -> Option<StoreLocation> {
         }
     }
     None
+}
+
+fn key_file(section: &Section<'_>, key: &'static str) -> Option<PathBuf> {
+    section.secret(key, KEY_FILE).map(|file| file.name().to_owned())
 }
 
 fn checksums(section: &Section<'_>) -> Checksums {
@@ -247,7 +265,7 @@ fn vault(section: &Section<'_>) -> Option<VaultSettings> {
     let ca_file = section.path("caFile", "the path of a PEM file");
     let server_name = server_name(section, nodes.iter().chain(&peers));
     let server_uid = section.number("serverUid", 0..=u32::MAX - 1);
-    let token_file: Option<PathBuf> = section.path("tokenFile", "the path of a file with a token");
+    let token_file = section.secret("tokenFile", "the path of a file with a token");
     if ca_file.is_none() && !section.has("caFile") && nodes.iter().chain(&peers).any(|url| url.scheme() == "https") {
         section.fault("caFile", "is missing", "the CA of the https servers: the system's are not asked");
     }

@@ -28,13 +28,14 @@ pub enum Form {
 }
 
 /// Every such setting.
-pub const OVERRIDES: [Override; 11] = [
+pub const OVERRIDES: [Override; 12] = [
     entry("store.url", "UNSEALER_STORE_URL", "--store-url", Form::Text),
     entry("store.endpoint", "UNSEALER_STORE_ENDPOINT", "--store-endpoint", Form::Text),
     entry("store.region", "UNSEALER_STORE_REGION", "--store-region", Form::Text),
     entry("store.accessKeyFile", "UNSEALER_STORE_ACCESS_KEY_FILE", "--store-access-key-file", Form::Path),
     entry("store.secretKeyFile", "UNSEALER_STORE_SECRET_KEY_FILE", "--store-secret-key-file", Form::Path),
     entry("store.caFile", "UNSEALER_STORE_CA_FILE", "--store-ca-file", Form::Path),
+    entry("sopsIdentityFile", "UNSEALER_SOPS_IDENTITY_FILE", "--sops-identity-file", Form::Path),
     entry("storeKeyFile", "UNSEALER_STORE_KEY_FILE", "--store-key-file", Form::Path),
     entry("identities", "UNSEALER_IDENTITIES", "--identities", Form::Paths),
     entry("listen", "UNSEALER_LISTEN", "--listen", Form::Text),

@@ -1,13 +1,13 @@
 //! The key pair, read again from its two files when they change, so that a rotated key counts at once.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_credential_types::provider::{ProvideCredentials, error::CredentialsError, future};
 use aws_sdk_s3::config::Credentials;
-use sops_tools::files::{FileStamp, read_secret};
+use sops_tools::files::FileStamp;
 use sops_tools::secret::S3SecretKey;
+use sops_tools::secret_file::SecretFile;
 use zeroize::Zeroizing;
 
 /// Stands in every message about a key file, and so tells it from what a server said.
@@ -16,17 +16,17 @@ pub(super) const MARK: &str = "S3 key file";
 /// Largest key file in bytes; real keys have 20 to 130 characters.
 const LIMIT: usize = 4096;
 
-/// Gives the SDK the key pair of two files. Clones share what was read last.
+/// Gives the SDK the key pair of two files, or of places in SOPS files. Clones share what was read last.
 #[derive(Clone)]
 pub(super) struct KeyFiles {
-    access_key: PathBuf,
-    secret_key: PathBuf,
+    access_key: SecretFile,
+    secret_key: SecretFile,
     last: Arc<Mutex<Option<Read>>>,
 }
 
 /// A key pair and what its files looked like just before they were read.
 struct Read {
-    stamps: [FileStamp; 2],
+    stamps: Vec<FileStamp>,
     credentials: Credentials,
 }
 
@@ -37,7 +37,7 @@ impl fmt::Debug for KeyFiles {
 }
 
 impl KeyFiles {
-    pub(super) fn new(access_key: PathBuf, secret_key: PathBuf) -> Self {
+    pub(super) fn new(access_key: SecretFile, secret_key: SecretFile) -> Self {
         Self { access_key, secret_key, last: Arc::default() }
     }
 
@@ -60,7 +60,8 @@ impl KeyFiles {
         }
         // Forgotten before the files are read: after a failed read the next request tries again.
         *last = None;
-        let stamps = [FileStamp::take(&self.access_key), FileStamp::take(&self.secret_key)];
+        let stamps = [&self.access_key, &self.secret_key].into_iter().flat_map(SecretFile::sources);
+        let stamps = stamps.map(FileStamp::take).collect();
         let credentials = self.read()?;
         *last = Some(Read { stamps, credentials: credentials.clone() });
         Ok(credentials)
@@ -93,14 +94,14 @@ impl ProvideCredentials for KeyFiles {
 }
 
 /// The one line of a key file, white space around it removed.
-fn read_line(path: &Path) -> Result<Zeroizing<Vec<u8>>, String> {
-    let bytes = read_secret(path, LIMIT).map_err(|error| format!("{MARK}: {error}"))?;
+fn read_line(file: &SecretFile) -> Result<Zeroizing<Vec<u8>>, String> {
+    let bytes = file.read(LIMIT).map_err(|error| format!("{MARK}: {error}"))?;
     let line = bytes.trim_ascii();
     if line.is_empty() {
-        return Err(format!("{MARK} {}: empty", path.display()));
+        return Err(format!("{MARK} {file}: empty"));
     }
     if !line.iter().all(u8::is_ascii_graphic) {
-        return Err(format!("{MARK} {}: more than one line, or no plain text", path.display()));
+        return Err(format!("{MARK} {file}: more than one line, or no plain text"));
     }
     Ok(Zeroizing::new(line.to_vec()))
 }
@@ -113,12 +114,12 @@ mod tests {
     #[tokio::test]
     async fn a_changed_key_file_counts_at_the_next_request() {
         let folder = tempfile::tempdir().unwrap();
-        let files = KeyFiles::new(folder.path().join("access"), folder.path().join("secret"));
-        replace(&files.access_key, b"AKIA1\n", 0o600).unwrap();
-        replace(&files.secret_key, b"one\n", 0o600).unwrap();
+        let files = KeyFiles::new(folder.path().join("access").into(), folder.path().join("secret").into());
+        replace(files.access_key.name(), b"AKIA1\n", 0o600).unwrap();
+        replace(files.secret_key.name(), b"one\n", 0o600).unwrap();
         assert_eq!(files.provide_credentials().await.unwrap().secret_access_key(), "one");
-        replace(&files.access_key, b"AKIA2", 0o600).unwrap();
-        replace(&files.secret_key, b"two", 0o600).unwrap();
+        replace(files.access_key.name(), b"AKIA2", 0o600).unwrap();
+        replace(files.secret_key.name(), b"two", 0o600).unwrap();
         let credentials = files.provide_credentials().await.unwrap();
         assert_eq!((credentials.access_key_id(), credentials.secret_access_key()), ("AKIA2", "two"));
     }
@@ -129,9 +130,9 @@ mod tests {
         let path = folder.path().join("secret");
         for content in [&b""[..], b" \n", b"hunter2\nhunter3\n", b"hunter2\xff"] {
             replace(&path, content, 0o600).unwrap();
-            let fault = read_line(&path).map(drop).unwrap_err();
+            let fault = read_line(&path.clone().into()).map(drop).unwrap_err();
             assert!(fault.contains("secret") && !fault.contains("hunter"), "{fault}");
         }
-        assert!(read_line(&folder.path().join("none")).is_err());
+        assert!(read_line(&folder.path().join("none").into()).is_err());
     }
 }

@@ -16,7 +16,7 @@ fn the_unseal_folder_works_as_the_mounted_secret_would() {
     assert_eq!(made.iter().map(|key| key.role).collect::<Vec<_>>(), KeyRole::ALL);
     let identities = Identities::load(&[out.join("unseal")]).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(PublicHalf::Recipient(identities.to_recipients()[0].clone()), made[1].public);
-    let keys = StoreKeys::load(&out.join("unseal/store.key")).unwrap_or_else(|error| panic!("{error}"));
+    let keys = StoreKeys::load(&out.join("unseal/store.key").into()).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(PublicHalf::KeyId(keys.key_id().to_owned()), made[4].public);
 }
 

@@ -49,6 +49,22 @@ pub enum ReferenceError {
         /// Why.
         fault: SecretFault,
     },
+    /// It is the file of something else.
+    #[error("{path}: it holds no Kubernetes Secret; a setting points into a SOPS file with one", path = .path.display())]
+    NoSecret {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The key stands in the other section.
+    #[error("{path}: the key {key:?} stands under {there}; write {path}#/{there}/{key}", path = .path.display())]
+    OtherSection {
+        /// The file.
+        path: PathBuf,
+        /// The key.
+        key: String,
+        /// The section that has it.
+        there: Section,
+    },
     /// Which of several Secrets is meant cannot be known.
     #[error("{path}: it holds {count} Secrets with that key; a setting needs a file that holds one", path = .path.display())]
     NotOne {
@@ -72,11 +88,8 @@ impl Reference {
     pub fn parse(setting: &str) -> Result<Self, ReferenceError> {
         let (path, pointer) = setting.rsplit_once("#/").ok_or(ReferenceError::NotAPlace)?;
         let (section, key) = pointer.split_once('/').ok_or(ReferenceError::NotAPlace)?;
-        let section = match section {
-            "data" => Section::Data,
-            "stringData" => Section::StringData,
-            _ => return Err(ReferenceError::NotAPlace),
-        };
+        let section = [Section::Data, Section::StringData].into_iter().find(|one| one.word() == section);
+        let section = section.ok_or(ReferenceError::NotAPlace)?;
         let is_key = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
         if path.is_empty() || key.is_empty() || !key.bytes().all(is_key) {
             return Err(ReferenceError::NotAPlace);
@@ -117,11 +130,23 @@ impl Reference {
         let with_key: Vec<&Secret<'_>> = secrets.iter().filter(has).collect();
         match with_key.as_slice() {
             [one] => one.value(&self.key).map_err(unusable),
-            [] => Err(unusable(SecretFault::NoSuchKey {
-                secret: secrets.iter().map(|secret| secret.shown.as_str()).collect::<Vec<_>>().join(", "),
-                key: self.key.clone(),
-            })),
+            [] => Err(self.why_not_there(&secrets)),
             several => Err(ReferenceError::NotOne { path: path(), count: several.len() }),
+        }
+    }
+
+    fn why_not_there(&self, secrets: &[Secret<'_>]) -> ReferenceError {
+        let (path, key) = (self.path.clone(), self.key.clone());
+        if secrets.is_empty() {
+            return ReferenceError::NoSecret { path };
+        }
+        let there = secrets.iter().flat_map(|secret| &secret.fields).find(|field| field.key == key);
+        match there.map(|field| field.section) {
+            Some(there) => ReferenceError::OtherSection { path, key, there },
+            None => {
+                let secret = secrets.iter().map(|secret| secret.shown.as_str()).collect::<Vec<_>>().join(", ");
+                ReferenceError::Value { path, fault: SecretFault::NoSuchKey { secret, key } }
+            }
         }
     }
 }

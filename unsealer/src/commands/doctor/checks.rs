@@ -39,7 +39,7 @@ pub(super) fn settings(settings: &Settings) -> Vec<Check> {
 /// Who can open what is sealed.
 fn recipients(settings: &Settings) -> Check {
     let name = "recipients";
-    let identities = match Identities::load(&settings.identities) {
+    let identities = match Identities::load_all(&settings.identities) {
         Ok(identities) => identities.to_recipients(),
         Err(error) => {
             let hint = "make the identity files readable for this user, one age key in each";

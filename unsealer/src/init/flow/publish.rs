@@ -108,7 +108,7 @@ impl Init<'_> {
         let opened =
             bundle::open(&sealed, &place, None, &self.session.identities).map_err(|e| damaged(e.to_string()))?;
         let root_token = match &self.options.identity {
-            Some(path) => Some(token::open(copy, &token::identity(path)?)?),
+            Some(path) => Some(token::open(copy, &token::identity(&self.session.settings.secret_file(path)?)?)?),
             None => None,
         };
         Ok(Answer {
