@@ -24,6 +24,7 @@ mod scale;
 mod secret_files;
 mod servers;
 mod sops;
+mod sops_settings;
 mod states;
 mod stock;
 mod store;

@@ -81,7 +81,7 @@ fn what_is_wrong_is_told_with_its_place_and_never_with_a_value() {
     let renamed = sealed.replace("name: a\n", "name: c\n");
     replace(&path, renamed.as_bytes(), 0o600).unwrap();
     let changed = site.fault("#/stringData/one");
-    assert!(changed.contains("MAC") && !changed.contains("hunter"), "{changed}");
+    assert!(changed.contains("do not fit the mac") && !changed.contains("hunter"), "{changed}");
 }
 
 #[test]

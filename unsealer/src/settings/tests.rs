@@ -52,7 +52,9 @@ fn read_with(text: &str, variables: &[(&str, &str)], flags: &[(&'static str, &st
 fn relative(mut settings: Settings, folder: &Path) -> Settings {
     let moved =
         |path: &PathBuf| path.strip_prefix(folder).map_or_else(|_| path.clone(), |rest| Path::new("/here").join(rest));
-    let moved_secret = |file: &SecretFile| moved(&file.name().to_owned()).into();
+    let identities = settings.sops_identity_file.clone();
+    let moved_secret =
+        |file: &SecretFile| SecretFile::of_setting(&moved(&file.name().to_owned()), identities.as_slice()).unwrap();
     settings.store_key_file = moved_secret(&settings.store_key_file);
     settings.identities = settings.identities.iter().map(moved_secret).collect();
     settings.cache_dir = settings.cache_dir.as_ref().map(moved);
