@@ -176,7 +176,9 @@ impl Faults {
             Failure::new(ExitStatus::Refused, "bootstrap-refused", problem)
         };
         let failure = self.refusals.iter().chain(&self.inputs).fold(failure, Failure::cause);
-        Err(failure.hint("do what each cause says and give the command again; once nothing is in the way, --dry-run shows the plan"))
+        Err(failure.hint(
+            "do what each cause says and give the command again; once nothing is in the way, --dry-run shows the plan",
+        ))
     }
 }
 
