@@ -14,6 +14,7 @@ use crate::terminal;
 mod bootstrap;
 mod keygen;
 mod output;
+mod quick;
 mod sops;
 mod spelling;
 mod tree;
@@ -85,9 +86,14 @@ impl Cli {
     /// # Errors
     /// What clap found wrong, and the pages of help and version, which are no fault.
     pub fn parse_from_words(words: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let words: Vec<OsString> = words.into_iter().collect();
+        quick::decrypt(&words).map_or_else(|| Self::parse_with_all(words), Ok)
+    }
+
+    fn parse_with_all(words: Vec<OsString>) -> Result<Self, clap::Error> {
         // Made once: it is the larger part of what a small call does.
         let mut definition = definition();
-        let words = spelling::modern(words.into_iter().collect(), &definition);
+        let words = spelling::modern(words, &definition);
         let mut matches = definition.try_get_matches_from_mut(words)?;
         Self::from_arg_matches_mut(&mut matches)
     }

@@ -15,12 +15,16 @@ mod bootstrap;
 mod changing;
 mod corpus;
 mod flux;
+mod full_tree;
 mod functional;
 mod identities;
+mod memory;
 mod printing;
 mod random;
 mod reading;
 mod selection;
+mod ssh;
+mod trees;
 mod writing;
 
 #[test]

@@ -64,6 +64,11 @@ impl SmallDisk {
 
     /// Leaves no room on it.
     pub fn fill(&self) {
+        self.fill_but(0);
+    }
+
+    /// Leaves room on it for so many blocks of 4 KiB.
+    pub fn fill_but(&self, blocks: u64) {
         let mut file = File::create(self.filler()).expect("the file that fills the disk");
         let full = loop {
             if let Err(error) = file.write_all(&[0; 4096]) {
@@ -71,9 +76,11 @@ impl SmallDisk {
             }
         };
         assert_eq!(full.kind(), ErrorKind::StorageFull, "{full}");
+        let length = file.metadata().expect("the file that fills the disk").len().next_multiple_of(4096);
+        file.set_len(length.checked_sub(blocks * 4096).expect("a disk that large")).expect("room on the disk");
     }
 
-    /// Takes away what [`SmallDisk::fill`] wrote.
+    /// Takes away what filled it.
     pub fn make_room(&self) {
         std::fs::remove_file(self.filler()).expect("the file that fills the disk");
     }

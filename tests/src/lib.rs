@@ -7,7 +7,8 @@
 //! - [`stub`]: says what a test wants and keeps what it was sent; [`memscan`], [`leak`]: secrets where none may be
 //! - [`sops`]: the real sops programs and ours, to be compared
 //! - [`assassin`]: kills a program at a moment that a proxy sees
-//! - [`process`], [`command`], [`bin`], [`tools`], [`ports`], [`workdir`], [`disk`], [`wait`], [`cert`]: what the others are built from
+//! - [`process`], [`command`], [`bin`], [`tools`], [`ports`], [`workdir`], [`disk`],
+//!   [`full_pipe`], [`wait`], [`cert`]: what the others are built from
 
 #![expect(clippy::expect_used, clippy::panic, reason = "harness: a fault in it fails the test")]
 #![expect(clippy::missing_panics_doc, reason = "every function here fails the test by a panic")]
@@ -19,6 +20,7 @@ pub mod cert;
 pub mod command;
 pub mod daemon;
 pub mod disk;
+pub mod full_pipe;
 pub mod leak;
 pub mod memscan;
 pub mod ports;

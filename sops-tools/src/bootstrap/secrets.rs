@@ -176,7 +176,9 @@ impl Faults {
             Failure::new(ExitStatus::Refused, "bootstrap-refused", problem)
         };
         let failure = self.refusals.iter().chain(&self.inputs).fold(failure, Failure::cause);
-        Err(failure.hint("each cause says what to do; --dry-run shows the plan without writing"))
+        Err(failure.hint(
+            "do what each cause says and give the command again; once nothing is in the way, --dry-run shows the plan",
+        ))
     }
 }
 

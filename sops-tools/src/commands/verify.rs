@@ -55,6 +55,9 @@ pub(crate) fn run(wish: &Wish, form: Output, site: &Site<'_>) -> Result<(), Fail
         seen
     });
     drop(progress);
+    let mac_checked = keyring.is_some();
+    // Nothing is opened any more, and a slow reader of the report may hold the program for long.
+    drop(keyring);
     let mut findings = left_over(&survey);
     findings.extend(
         survey.walked.unreadable.iter().map(|(place, why)| Finding::new(Class::Unreadable, place, why.clone())),
@@ -67,11 +70,11 @@ pub(crate) fn run(wish: &Wish, form: Output, site: &Site<'_>) -> Result<(), Fail
         .map(|(_, at)| at.shown.as_str())
         .collect();
     findings.extend(seen.iter().flat_map(|seen| seen.findings.iter().cloned()));
-    let text = text(&findings, sealed, keyring.is_some(), &too_large);
+    let text = text(&findings, sealed, mac_checked, &too_large);
     let report = json!({
         "files": survey.walked.files.len(),
         "sealed": sealed,
-        "macChecked": keyring.is_some(),
+        "macChecked": mac_checked,
         "findings": findings.iter().map(finding_json).collect::<Vec<_>>(),
         "notLookedAt": not_looked_at(&survey, &too_large),
     });

@@ -37,6 +37,8 @@ pub struct Document {
     pub block: Option<Block>,
     /// Where a block that is not there yet is written: the end of the content, or the closing brace of a document in braces.
     pub end: usize,
+    /// The column of the map at the top, from 0, as the reader of YAML tells it: that of `?` where the first key begins with one.
+    pub column: usize,
 }
 
 /// The metadata of a document, in the shape of nested maps and lists whatever the format (dotenv and INI flatten it).

@@ -175,7 +175,7 @@ async fn the_real_age_opens_the_data_key_that_we_sealed_and_we_open_what_it_seal
 }
 
 /// The armored text of the one recipient, without its indentation.
-fn armor_of(sealed: &str) -> String {
+pub(super) fn armor_of(sealed: &str) -> String {
     let lines = sealed.lines().skip_while(|line| !line.contains("-----BEGIN"));
     let mut armor = String::new();
     for line in lines {

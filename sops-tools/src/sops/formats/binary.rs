@@ -15,7 +15,7 @@ pub(super) fn parse(source: &[u8]) -> Tree {
     let value = Value::Str(Zeroizing::new(source.to_vec()));
     let leaf = Leaf { value, at: at.clone(), indent: None, alias: None };
     let entry = Entry { key: KEY.to_owned(), node: Node::Leaf(leaf), at };
-    let document = Document { root: vec![Item::Entry(entry)], block: None, end: source.len() };
+    let document = Document { root: vec![Item::Entry(entry)], block: None, end: source.len(), column: 0 };
     Tree { documents: vec![document], notes: Vec::new() }
 }
 

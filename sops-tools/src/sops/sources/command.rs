@@ -127,7 +127,7 @@ mod tests {
         assert!(run("/no/such/program SECRET").unwrap_err().starts_with("the program cannot be started: "));
         let error = output(OsStr::new("sleep 60"), 16, Duration::from_millis(50)).unwrap_err();
         assert_eq!(error.to_string(), "it did not end within 0 s");
-        let error = output(OsStr::new("sh -c 'exec >&-; sleep 60'"), 16, Duration::from_millis(50)).unwrap_err();
+        let error = output(OsStr::new("sh -c 'exec >&-; exec sleep 60'"), 16, Duration::from_millis(50)).unwrap_err();
         assert_eq!(error.to_string(), "it did not end within 0 s");
     }
 }

@@ -25,7 +25,7 @@ pub(in super::super) fn parse(source: &[u8]) -> Result<Tree, Malformed> {
     reader.end_of_section()?;
     reader.late_comment();
     let end = text.len();
-    let document = Document { root: reader.root, block: reader.block, end };
+    let document = Document { root: reader.root, block: reader.block, end, column: 0 };
     Ok(Tree { documents: vec![document], notes: Vec::new() })
 }
 

@@ -246,6 +246,9 @@ impl<'a> Builder<'a> {
         let outer = self.frames.last().map(|outer| outer.column);
         let column = dash.and(outer).unwrap_or(column);
         self.ink = self.ink.max(at.end);
+        if self.frames.is_empty() {
+            self.document.column = column;
+        }
         let content = match kind {
             Kind::Map => Content::Map { items: Vec::new(), keys: HashSet::new(), key: None },
             Kind::List => Content::List(Vec::new()),

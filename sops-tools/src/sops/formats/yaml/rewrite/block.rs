@@ -118,5 +118,6 @@ fn root_column(document: &Document, source: &[u8]) -> Result<usize, Unwritable> 
     if line.get(column) == Some(&b'\t') {
         return Err(Unwritable::new("the top level is indented with tabs; YAML wants spaces"));
     }
-    Ok(column)
+    // Comments may part a key from its `?`, which then stands further to the left.
+    Ok(column.min(document.column))
 }
