@@ -141,12 +141,10 @@ impl Reference {
             return ReferenceError::NoSecret { path };
         }
         let there = secrets.iter().flat_map(|secret| &secret.fields).find(|field| field.key == key);
-        match there.map(|field| field.section) {
-            Some(there) => ReferenceError::OtherSection { path, key, there },
-            None => {
-                let secret = secrets.iter().map(|secret| secret.shown.as_str()).collect::<Vec<_>>().join(", ");
-                ReferenceError::Value { path, fault: SecretFault::NoSuchKey { secret, key } }
-            }
+        if let Some(there) = there.map(|field| field.section) {
+            return ReferenceError::OtherSection { path, key, there };
         }
+        let secret = secrets.iter().map(|secret| secret.shown.as_str()).collect::<Vec<_>>().join(", ");
+        ReferenceError::Value { path, fault: SecretFault::NoSuchKey { secret, key } }
     }
 }
