@@ -63,13 +63,12 @@ async fn needles(bed: &Bed, format: Format, secrets: &[String; 3], sealed: &Path
 /// The data key of a file, opened by the real age.
 async fn data_key(bed: &Bed, format: Format, sealed: &Path) -> Vec<u8> {
     let text = std::fs::read_to_string(sealed).expect("the sealed file");
-    let armor = match format {
-        Format::Yaml => armor_of(&text),
-        _ => {
-            let begin = text.find("-----BEGIN").expect("an armor");
-            let end = text.find("-----END AGE ENCRYPTED FILE-----").expect("its end");
-            format!("{}-----END AGE ENCRYPTED FILE-----\n", &text[begin..end]).replace("\\n", "\n")
-        }
+    let armor = if format == Format::Yaml {
+        armor_of(&text)
+    } else {
+        let begin = text.find("-----BEGIN").expect("an armor");
+        let end = text.find("-----END AGE ENCRYPTED FILE-----").expect("its end");
+        format!("{}-----END AGE ENCRYPTED FILE-----\n", &text[begin..end]).replace("\\n", "\n")
     };
     let (locked, key) = (bed.file("enc.age", armor), bed.file("data-key", ""));
     let age = Program::new("age", program("age")).args(["-d", "-o"]).arg(&key).arg("-i").arg(bed.keys("alice"));
