@@ -8,8 +8,10 @@ use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use rustix::fs::{Access, AtFlags, CWD, RenameFlags};
+use rustix::fs::{Access, AtFlags, CWD, FlockOperation, RenameFlags, flock};
+use rustix::io::Errno;
 use zeroize::Zeroizing;
 
 use crate::clock::{Entropy as _, System};
@@ -105,7 +107,8 @@ pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> {
 /// Writes a file in the place of the one that was read as `before`, with its mode and, where the system allows, its owner; readers
 /// see the old content or the new one. A link is followed: the file it names is replaced.
 ///
-/// What the file holds is compared with `before` as the last thing before the new file takes its name.
+/// What the file holds is compared with `before` as the last thing before the new file takes its name, while no other run of this program
+/// replaces a file of that folder: of two at once one sees what the other wrote. Other programs know nothing of that.
 ///
 /// # Errors
 /// [`FileErrorKind::Changed`] when somebody else wrote the file meanwhile, [`FileErrorKind::Denied`] when it is marked read-only:
@@ -115,6 +118,7 @@ pub fn replace_unchanged(path: &Path, before: &[u8], bytes: &[u8]) -> Result<(),
     let (target, meta) = replaceable(path)?;
     let temporary = Temporary::write(&target, bytes, meta.mode() & 0o7777)?;
     temporary.give_to(&meta);
+    let _alone = alone_in(directory_of(&target))?;
     let now = read(&target, before.len()).map(|(now, _)| now);
     match now {
         Ok(now) if *now == *before => {}
@@ -124,6 +128,30 @@ pub fn replace_unchanged(path: &Path, before: &[u8], bytes: &[u8]) -> Result<(),
     }
     std::fs::rename(&temporary.path, &target).map_err(failed)?;
     sync_directory_of(&target)
+}
+
+/// How long another run may take to compare and replace one file.
+const TURN: Duration = Duration::from_secs(10);
+const BETWEEN_TRIES: Duration = Duration::from_millis(5);
+
+/// Keeps other runs of this program from replacing files of a folder, as long as what is returned lives.
+///
+/// File systems without such locks give none: then the comparison alone stands between two runs.
+///
+/// # Errors
+/// Another run has the folder for longer than it takes to replace a file.
+pub fn alone_in(folder: &Path) -> Result<Option<File>, FileError> {
+    let failed = |error: io::Error| FileError::of("lock the directory of", folder, &error);
+    let directory = File::open(folder).map_err(failed)?;
+    for _ in 0..TURN.as_millis() / BETWEEN_TRIES.as_millis() {
+        match flock(&directory, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(Some(directory)),
+            Err(Errno::WOULDBLOCK) => std::thread::sleep(BETWEEN_TRIES),
+            Err(Errno::INTR) => {}
+            Err(_) => return Ok(None),
+        }
+    }
+    Err(failed(io::Error::new(io::ErrorKind::WouldBlock, "another run does not end")))
 }
 
 /// Whether [`replace_unchanged`] could write now, for who wants to know before a person begins to work.

@@ -435,8 +435,7 @@ fn the_clusters_identity_is_changed_in_phases_and_each_can_be_run_again() {
 #[test]
 fn files_elsewhere_in_the_tree_change_as_well() {
     let bed = Bed::made();
-    std::fs::create_dir(bed.path("t/.git")).unwrap();
-    bed.put("t/.git/HEAD", "ref: refs/heads/main\n");
+    git(&bed, &["init", "-q"]);
     bed.put("t/apps/.sops.yaml", &bed.get("t/secrets/.sops.yaml"));
     bed.put("t/apps/app.sops.yaml", "kind: Secret\nmetadata: {name: app}\nstringData: {token: hidden}\n");
     let seen = bed.run(&["encrypt", "--in-place", "t/apps/app.sops.yaml", "--config", "t/apps/.sops.yaml"]);
@@ -656,4 +655,78 @@ fn a_folder_that_is_not_there_is_absent() {
     let seen = bed.run(&["bootstrap", "verify", "t", "--keys", "nowhere", "--output", "json"]);
     assert_eq!(seen.class(), (2, "identity-file".to_owned()));
     assert!(Path::new(&bed.path("t")).exists());
+}
+
+fn git(bed: &Bed, words: &[&str]) {
+    let done = Command::new("git")
+        .args(["-C", "t", "-c", "user.name=x", "-c", "user.email=x@example.net"])
+        .args(words)
+        .current_dir(bed.0.path())
+        .env("HOME", bed.path("home"))
+        .output()
+        .unwrap();
+    assert!(done.status.success(), "{words:?}: {}", String::from_utf8_lossy(&done.stderr));
+}
+
+#[test]
+fn what_no_commit_would_hold_is_no_backup() {
+    let bed = Bed::made();
+    git(&bed, &["init", "-q"]);
+    let seen = bed.verify();
+    assert_eq!(seen.status, 0, "{seen:?}");
+    assert!(seen.stdout.contains("\"not-committed\""), "{}", seen.stdout);
+    git(&bed, &["add", "."]);
+    assert!(!bed.verify().stdout.contains("not-committed"));
+    git(&bed, &["rm", "-q", "--cached", "secrets/backup-s3.sops.yaml"]);
+    bed.put("t/secrets/.gitignore", "*.sops.yaml\n");
+    let seen = bed.verify();
+    assert_eq!(seen.status, 3, "{seen:?}");
+    assert!(seen.stdout.matches("\"ignored\"").count() == 1, "those that are tracked are held: {}", seen.stdout);
+}
+
+#[test]
+fn the_old_identity_goes_only_after_a_commit_has_the_new_one() {
+    let bed = Bed::made();
+    git(&bed, &["init", "-q"]);
+    git(&bed, &["add", "."]);
+    git(&bed, &["commit", "-q", "-m", "one"]);
+    let rotate =
+        |more: &[&str]| bed.run(&[&["bootstrap", "rotate", "t", "--identity", "keys/operator.agekey"], more].concat());
+    assert_eq!(rotate(&[]).status, 0);
+    let before = bed.tree();
+    let early = rotate(&["--remove-old", "--output", "json"]);
+    assert_eq!(early.class(), (3, "rotation-too-early".to_owned()), "{early:?}");
+    assert_eq!(bed.tree(), before);
+    git(&bed, &["add", "."]);
+    assert_eq!(rotate(&["--remove-old"]).status, 3, "it is staged, and in no commit");
+    git(&bed, &["commit", "-q", "-m", "two"]);
+    let removed = rotate(&["--remove-old"]);
+    assert_eq!(removed.status, 0, "{removed:?}");
+}
+
+#[test]
+fn what_flux_ignores_or_the_api_server_refuses_is_found() {
+    let bed = Bed::made();
+    let name = "t/secrets/backup-repo.sops.yaml";
+    let good = bed.get(name);
+    let plain = bed.run(&["decrypt", name, "--identity", "keys/operator.agekey"]).stdout;
+    for (from, to, class) in [
+        ("apiVersion: v1", "apiVersion: v2", "not-a-secret"),
+        ("apiVersion: v1\n", "", "not-a-secret"),
+        ("type: Opaque", "type: kubernetes.io/tls", "not-a-secret"),
+        ("kind: Secret\n", "kind: Secret\nspec: {a: b}\n", "not-a-secret"),
+        ("RESTIC_PASSWORD:", "\"A KEY\": x\n  RESTIC_PASSWORD:", "not-a-secret"),
+        ("kustomize.toolkit.fluxcd.io/substitute", "kustomize.toolkit.fluxcd.io/reconcile", "reconcile-disabled"),
+    ] {
+        let indent = plain.lines().find(|line| line.trim_start().starts_with("name:")).unwrap();
+        let indent = &indent[..indent.len() - indent.trim_start().len()];
+        let changed = plain.replacen(from, &to.replace("\n  ", &format!("\n{indent}")), 1);
+        assert_ne!(changed, plain, "{from}");
+        bed.put(name, &changed);
+        let sealed = bed.run(&["encrypt", "--in-place", name, "--config", "t/secrets/.sops.yaml"]);
+        assert_eq!(sealed.status, 0, "{from}: {sealed:?}");
+        let seen = bed.verify();
+        assert!(seen.status != 0 && seen.stdout.contains(&format!("\"{class}\"")), "{from}: {seen:?}");
+        bed.put(name, &good);
+    }
 }

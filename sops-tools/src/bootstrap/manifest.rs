@@ -15,6 +15,8 @@ pub const SUBSTITUTE: &str = "kustomize.toolkit.fluxcd.io/substitute";
 pub const PRUNE: &str = "kustomize.toolkit.fluxcd.io/prune";
 /// The annotation that keeps Flux from decrypting.
 pub const DECRYPT: &str = "kustomize.toolkit.fluxcd.io/decrypt";
+/// The annotation that keeps Flux from applying an object at all.
+pub const RECONCILE: &str = "kustomize.toolkit.fluxcd.io/reconcile";
 /// What these annotations say to switch it off.
 pub const DISABLED: &str = "disabled";
 
@@ -87,6 +89,18 @@ pub enum ManifestFault {
     /// No key at all.
     #[error("it holds no value")]
     NoValues,
+    /// Another version, or none.
+    #[error("its apiVersion is not v1: the API server does not take it for a Secret")]
+    OtherVersion,
+    /// A type that asks for keys of its own.
+    #[error("its type is not Opaque")]
+    OtherType,
+    /// A field that a Secret has not.
+    #[error("it has a field {0}, which a Secret has not: the API server refuses it")]
+    UnknownField(String),
+    /// A key that no Secret can have.
+    #[error("{0} cannot be a key of a Secret: only letters, digits, -, _ and . can stand in one")]
+    KeyName(String),
 }
 
 impl Field {
@@ -139,6 +153,7 @@ impl SecretManifest {
         if head.name.is_none() {
             faults.push(ManifestFault::NoName);
         }
+        faults.extend(of_the_whole(document));
         let mut found: Vec<SecretEntry> = Vec::new();
         for field in [Field::Data, Field::StringData] {
             match node(&document.root, field.name()) {
@@ -172,6 +187,27 @@ impl SecretManifest {
     pub fn ending_with<'a>(&'a self, end: &'a str) -> impl Iterator<Item = &'a SecretEntry> {
         self.entries.iter().filter(move |entry| entry.key.ends_with(end))
     }
+}
+
+/// What keeps the API server from taking the document for the Secret that it is meant to be.
+fn of_the_whole(document: &Document) -> Vec<ManifestFault> {
+    const FIELDS: [&str; 7] = ["apiVersion", "kind", "metadata", "type", "data", "stringData", "immutable"];
+    let mut faults = Vec::new();
+    if text(&document.root, "apiVersion").as_deref() != Some("v1") {
+        faults.push(ManifestFault::OtherVersion);
+    }
+    if node(&document.root, "type").is_some() && text(&document.root, "type").as_deref() != Some("Opaque") {
+        faults.push(ManifestFault::OtherType);
+    }
+    let odd =
+        entries(&document.root).map(|entry| entry.key.as_str()).filter(|key| !FIELDS.contains(key) && *key != "sops");
+    faults.extend(odd.map(|key| ManifestFault::UnknownField(shown(key))));
+    let keys = ["data", "stringData"].into_iter().filter_map(|field| map(&document.root, field)).flat_map(entries);
+    let is_key = |key: &str| {
+        (1..=253).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+    };
+    faults.extend(keys.filter(|entry| !is_key(&entry.key)).map(|entry| ManifestFault::KeyName(shown(&entry.key))));
+    faults
 }
 
 /// A key for a message: what a file holds may be anything, and no control character reaches a terminal.
@@ -281,7 +317,7 @@ mod tests {
     }
 
     fn faults(text: &str) -> Vec<ManifestFault> {
-        read(&format!("kind: Secret\nmetadata: {{name: x}}\n{text}")).err().unwrap_or_default()
+        read(&format!("apiVersion: v1\nkind: Secret\nmetadata: {{name: x}}\n{text}")).err().unwrap_or_default()
     }
 
     #[test]
@@ -310,7 +346,9 @@ mod tests {
     #[test]
     fn data_is_decoded() {
         let manifest =
-            read("kind: Secret\nmetadata: {name: x}\ndata:\n  a: aHVu\n  b: |\n    aHVu\n    dGVy\n").ok().unwrap();
+            read("apiVersion: v1\nkind: Secret\nmetadata: {name: x}\ndata:\n  a: aHVu\n  b: |\n    aHVu\n    dGVy\n")
+                .ok()
+                .unwrap();
         assert_eq!(manifest.value("a").unwrap().expose(), b"hun");
         assert_eq!(manifest.value("b").unwrap().expose(), b"hunter");
         assert_eq!(manifest.entries[0].field, Field::Data);
@@ -320,7 +358,7 @@ mod tests {
     fn whatever_the_api_server_or_a_careful_reader_would_refuse_is_a_fault() {
         let key = || "a".to_owned();
         assert_eq!(read("kind: Deployment\n").err().unwrap(), [ManifestFault::NotASecret]);
-        assert_eq!(read("kind: Secret\nstringData: {a: b}\n").err().unwrap(), [ManifestFault::NoName]);
+        assert_eq!(read("apiVersion: v1\nkind: Secret\nstringData: {a: b}\n").err().unwrap(), [ManifestFault::NoName]);
         assert_eq!(faults("stringData: []\n"), [ManifestFault::NotAMap("stringData")]);
         assert_eq!(faults("stringData: {a: 5}\n"), [ManifestFault::NotText(key())]);
         assert_eq!(faults("stringData: {a: {b: c}}\n"), [ManifestFault::NotText(key())]);
@@ -330,5 +368,13 @@ mod tests {
         assert_eq!(faults("data: {a: '-'}\n"), [ManifestFault::NotBase64(key())]);
         assert_eq!(faults("data: {a: aHVu}\nstringData: {a: x}\n"), [ManifestFault::Twice(key())]);
         assert_eq!(faults("type: Opaque\n"), [ManifestFault::NoValues]);
+        assert_eq!(faults("type: kubernetes.io/tls\nstringData: {a: b}\n"), [ManifestFault::OtherType]);
+        assert_eq!(
+            faults("stringdata: {a: b}\nstringData: {a: b}\n"),
+            [ManifestFault::UnknownField("stringdata".into())]
+        );
+        assert_eq!(faults("stringData: {'a b': c}\n"), [ManifestFault::KeyName("a b".into())]);
+        let other = read("apiVersion: v2\nkind: Secret\nmetadata: {name: x}\nstringData: {a: b}\n");
+        assert_eq!(other.err().unwrap(), [ManifestFault::OtherVersion]);
     }
 }

@@ -81,6 +81,8 @@ pub struct RotatePlan {
     pub new_key: String,
     /// The files that would change, `.sops.yaml` among them.
     pub files: Vec<PathBuf>,
+    /// The file of `sops-age`.
+    pub home: PathBuf,
     sealed: Vec<Sealed>,
 }
 
@@ -124,7 +126,7 @@ impl RotatePlan {
             Phase::Single { only } => phase::next_name(&only.name),
             Phase::Adding { new, .. } | Phase::Added { new, .. } | Phase::Removing { new, .. } => new.name.clone(),
         };
-        let mut plan = Self { action, phase, new_key, files: Vec::new(), sealed };
+        let mut plan = Self { action, phase, new_key, files: Vec::new(), home: home.path, sealed };
         plan.files = plan.would_change(order);
         Ok(plan)
     }

@@ -87,7 +87,8 @@ impl Level {
 }
 
 impl Finding {
-    pub(super) fn new(
+    /// A finding; `next` says what to do.
+    pub fn new(
         place: impl Into<String>,
         level: Level,
         class: &'static str,

@@ -34,7 +34,8 @@ A finding names the file, the line or the commit, and the kind; never the secret
 examples, public keys and SOPS files are passed over. Lines of .sops-tools-allow hold a slow
 digest with a salt of its own, cut to 24 bits: a secret cannot be learned from its line.
 
-Exit status: 0 nothing found · 3 only what may be one · 5 not all could be looked at
+Exit status: 0 nothing found · 3 only what may be one · 5 not all could be looked at (what is
+  larger than 8 MiB in the history is counted alone)
   6 secrets in clear · 7 git took too long";
 
 const GIT_EXAMPLES: &str = "\

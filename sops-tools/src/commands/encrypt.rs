@@ -9,7 +9,7 @@ use super::input::{self, Place};
 use super::site::Site;
 use crate::report::{Failure, SopsExit};
 use crate::sops::file::{FileError, Recipe, encrypt};
-use crate::sops::formats::{self, Format};
+use crate::sops::formats::{self, Fault, Format, Malformed};
 
 /// Encrypts a file; `formats` are those of input and output, where names do not tell.
 ///
@@ -35,6 +35,10 @@ pub(crate) fn run(
     }
     let recipe = recipe(creation(site, wishes, &name)?);
     let failed = |error| file_failure(&shown, error);
+    if let Some(line) = (from == Format::Json).then(|| formats::large_integer(&input.bytes)).flatten() {
+        let problem = "a whole number that no 64-bit integer holds; write it as text, or it would be rounded";
+        return Err(failed(FileError::MalformedPlain(Malformed { line, fault: Fault::Number, problem })));
+    }
     let sealed = if from == to {
         seal(from, &input.bytes, &recipe, site).map_err(failed)?
     } else {

@@ -95,6 +95,11 @@ pub(crate) fn run(wish: &Wish, form: Output, site: &Site<'_>) -> Result<(), Fail
             "--staged needs a Git repository, and none is here",
         ));
     }
+    if tree.git.is_none() && is_repository(&tree.root) {
+        let problem =
+            format!("{} is a repository without a work tree: its history is not looked at here", tree.root.display());
+        return Err(Failure::new(ExitStatus::Unavailable, "scan-bare", problem).hint("clone it, and scan the clone"));
+    }
     if !wish.staged {
         worktree(wish, &tree, site, &mut looked)?;
     }
@@ -121,6 +126,12 @@ pub(crate) fn run(wish: &Wish, form: Output, site: &Site<'_>) -> Result<(), Fail
         "allowLines": lines,
     });
     terminal::conclude(form, &text, report, judgement(&findings, &looked))
+}
+
+/// Whether the folder, or one above it, is the inside of a repository.
+fn is_repository(root: &Path) -> bool {
+    let has_all = |folder: &Path| ["HEAD", "objects", "refs"].iter().all(|name| folder.join(name).exists());
+    root.ancestors().any(has_all)
 }
 
 fn allow_list(tree: &Tree) -> Result<AllowList, Failure> {

@@ -10,9 +10,12 @@ use super::input::{INPUT_LIMIT, read_file, read_stream};
 use super::open::Opening;
 use super::site::Site;
 use crate::report::{Failure, SopsExit};
-use crate::sops::file::{At, Change, FileError, PathFault};
-use crate::sops::formats::{self, Format};
-use crate::sops::tree::{Item, Node};
+use crate::sops::file::{At, Change, FileError, PathFault, Step};
+use crate::sops::formats::{self, Format, large_integer};
+use crate::sops::tree::{Element, Item, Node};
+
+/// What YAML takes for an order to merge maps. <https://yaml.org/type/merge.html>
+const MERGE: &str = "<<";
 
 /// Where the new value comes from.
 pub(crate) enum Given {
@@ -47,10 +50,30 @@ impl Given {
                 .cause(error)
             })?,
         };
+        if let Some(line) = large_integer(&text) {
+            let problem = format!("line {line} of the value has a whole number that no 64-bit integer holds");
+            return Err(Failure::sops(SopsExit::InvalidPath, "value", problem)
+                .hint("write it as text, in double quotes: as a number it would be rounded"));
+        }
         json(&text).ok_or_else(|| {
             Failure::sops(SopsExit::InvalidPath, "value", "the value is not valid JSON")
                 .hint("text stands in double quotes: '\"text\"'; numbers, true, false, null, {…} and […] stand without")
         })
+    }
+}
+
+/// Whether a map in a value has the key.
+fn has_key(node: &Node, key: &str) -> bool {
+    match node {
+        Node::Leaf(_) => false,
+        Node::Map(items) => items.iter().any(|item| match item {
+            Item::Entry(entry) => entry.key == key || has_key(&entry.node, key),
+            Item::Comment(_) => false,
+        }),
+        Node::List(elements) => elements.iter().any(|element| match element {
+            Element::Node(node) => has_key(node, key),
+            Element::Comment(_) => false,
+        }),
     }
 }
 
@@ -62,6 +85,16 @@ pub(crate) fn set(opening: Opening, target: &Target, given: Given, site: &Site<'
     let value = given.read()?;
     let opened = opening.read(SopsExit::UnreadableInput)?.open(site)?;
     let shown = opened.input.place.shown();
+    if opened.file.format() == Format::Yaml
+        && (target.at.steps.iter().any(|step| matches!(step, Step::Key(key) if key == MERGE)) || has_key(&value, MERGE))
+    {
+        return Err(Failure::sops(
+            SopsExit::InvalidPath,
+            "value",
+            "<< is no key in YAML: what stands under it is merged into its map",
+        )
+        .hint("set the keys that it would bring, one by one"));
+    }
     let change = opened.file.set(&target.at, &value, site.clock.now(), site.entropy);
     match change.map_err(|error| file_failure(&shown, error))? {
         // Whether or not that was asked for: no byte would say more.

@@ -32,17 +32,20 @@ impl Survey {
     /// Classes `no-file`, `two-trees`, `walk`.
     pub(crate) fn take(paths: &[PathBuf], tree: Tree, site: &Site<'_>) -> Result<Self, Failure> {
         let current = current(site);
+        let mut unasked = None;
         let known = match &tree.git {
             Some(_) => match tracked(&git(&tree, site, None, GIT_DEADLINE)) {
                 Ok(known) => known.into_iter().map(|path| tree.root.join(path)).collect(),
                 Err(error) => {
-                    tracing::warn!(%error, "git was not asked: files that it tracks although an ignore file names them are not looked at");
+                    unasked = Some(format!("git cannot be asked which files it tracks: {error}"));
                     Vec::new()
                 }
             },
             None => Vec::new(),
         };
-        let walked = walk(&tree.root, &named(paths), &known, &current).map_err(walk_failure)?;
+        let mut walked = walk(&tree.root, &named(paths), &known, &current).map_err(walk_failure)?;
+        // A file that is tracked although an ignore file names it would be missed.
+        walked.unreadable.extend(unasked.map(|why| (tree.root.display().to_string(), why)));
         for (place, why) in &walked.skipped {
             tracing::warn!(%place, "not looked at: {why}");
         }

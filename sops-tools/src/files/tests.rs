@@ -163,3 +163,22 @@ fn a_file_that_is_marked_read_only_stays_even_for_root() {
     assert_eq!(replace_unchanged(&path, b"old", b"new").unwrap_err().kind(), FileErrorKind::Denied);
     assert_eq!(std::fs::read(&path).unwrap(), b"old");
 }
+
+#[test]
+fn of_two_that_replace_one_file_at_once_one_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("f");
+    for round in 0..50_u32 {
+        let before = round.to_le_bytes();
+        replace(&path, &before, 0o600).unwrap();
+        let writers: Vec<_> = (0..4_u8)
+            .map(|writer| {
+                let path = path.clone();
+                std::thread::spawn(move || replace_unchanged(&path, &before, &[writer; 64]).map(|()| writer))
+            })
+            .collect();
+        let done: Vec<u8> = writers.into_iter().filter_map(|writer| writer.join().unwrap().ok()).collect();
+        assert_eq!(done.len(), 1, "round {round}: {done:?} were told that they wrote it");
+        assert_eq!(std::fs::read(&path).unwrap(), [done[0]; 64]);
+    }
+}

@@ -191,7 +191,7 @@ fn is_clear(key: &str, leaf: &Leaf, is_base64: bool) -> bool {
         text
     };
     let has = |word: &[u8]| decoded.windows(word.len()).any(|window| window == word);
-    if is_placeholder(&decoded) || has(b"ENC[AES256_GCM,") {
+    if is_placeholder(&decoded) || is_sealed_file(&decoded) {
         return false;
     }
     let is_public_key = PUBLIC_KEYS.contains(&key.to_ascii_lowercase().as_str())
@@ -199,6 +199,13 @@ fn is_clear(key: &str, leaf: &Leaf, is_base64: bool) -> bool {
     let has_password = decoded.split(|byte| *byte == b'/').any(|part| part.contains(&b'@') && part.contains(&b':'));
     let is_certificate = has(b"-----BEGIN CERTIFICATE-----") && !has(b"PRIVATE KEY");
     !(is_certificate || is_public_key && !has_password)
+}
+
+/// A whole file that sops sealed, as a value: its MAC is sealed too. It is looked at by itself.
+fn is_sealed_file(text: &[u8]) -> bool {
+    [&b"mac: ENC[AES256_GCM,"[..], b"\"mac\": \"ENC[AES256_GCM,", b"sops_mac=ENC[AES256_GCM,", b"mac = ENC[AES256_GCM,"]
+        .iter()
+        .any(|mac| text.windows(mac.len()).any(|window| window == *mac))
 }
 
 #[cfg(test)]

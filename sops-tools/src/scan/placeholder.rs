@@ -7,23 +7,11 @@ const LONGEST: usize = 200;
 /// What may be left of an example once its words are taken away.
 const REST: usize = 5;
 
-/// What templates and references to secrets begin with or hold.
-const TEMPLATES: [&str; 14] = [
-    "$",
-    "{{",
-    "<%",
-    "%{",
-    "ENC[AES256_GCM,",
-    "op://",
-    "vault:",
-    "ref+",
-    "!secret",
-    "!vault",
-    "secretKeyRef",
-    "@@",
-    "%(",
-    "env:",
-];
+/// What references to secrets begin with.
+const REFERENCES: [&str; 8] = ["op://", "vault:", "ref+", "!secret", "!vault", "secretKeyRef", "%(", "env:"];
+
+/// What templates hold, from an opening to its closing sign.
+const TEMPLATES: [(&str, &str); 6] = [("${", "}"), ("{{", "}}"), ("$(", ")"), ("<%", "%>"), ("%{", "}"), ("@@", "@@")];
 
 /// Where mounted files lie: the path of a secret is none.
 const FOLDERS: [&str; 10] = ["/run/", "/etc/", "/var/", "/vault/", "/secrets/", "/mnt/", "/tmp/", "./", "../", "~/"];
@@ -130,16 +118,45 @@ pub fn is_example(path: &Path) -> bool {
 pub fn is_placeholder(text: &[u8]) -> bool {
     let text = text.trim_ascii();
     let Ok(text) = std::str::from_utf8(text) else { return false };
-    if text.is_empty() || TEMPLATES.iter().any(|mark| text.starts_with(mark)) {
+    if text.is_empty() || REFERENCES.iter().any(|mark| text.starts_with(mark)) {
         return true;
     }
-    if ["${", "{{", "$("].iter().any(|mark| text.contains(mark)) || (text.starts_with('<') && text.ends_with('>')) {
+    if is_variable(text) || is_sealed(text) || TEMPLATES.iter().any(|marks| holds_template(text, *marks)) {
+        return true;
+    }
+    if text.strip_prefix('<').and_then(|rest| rest.strip_suffix('>')).is_some_and(|inner| !has_digit(inner)) {
         return true;
     }
     if FOLDERS.iter().any(|folder| text.starts_with(folder)) {
         return true;
     }
     text.len() <= LONGEST && (distinct(text.as_bytes()) <= 2 || is_of_words(text))
+}
+
+/// What is written between angles is told in words.
+fn has_digit(text: &str) -> bool {
+    text.bytes().any(|byte| byte.is_ascii_digit())
+}
+
+/// `$NAME` and nothing else. A name is of capitals or of small letters: a password that begins with a dollar sign mixes them.
+fn is_variable(text: &str) -> bool {
+    let Some(name) = text.strip_prefix('$') else { return false };
+    let is_name = |letters: fn(&u8) -> bool, digits: bool| {
+        let mut bytes = name.bytes();
+        bytes.next().is_some_and(|first| letters(&first) || first == b'_')
+            && bytes.all(|byte| letters(&byte) || byte == b'_' || (digits && byte.is_ascii_digit()))
+    };
+    is_name(u8::is_ascii_uppercase, true) || is_name(u8::is_ascii_lowercase, false)
+}
+
+/// A whole value that sops sealed.
+pub fn is_sealed(text: &str) -> bool {
+    text.strip_prefix("ENC[AES256_GCM,data:")
+        .is_some_and(|rest| rest.ends_with(']') && [",iv:", ",tag:", ",type:"].iter().all(|part| rest.contains(part)))
+}
+
+fn holds_template(text: &str, (opening, closing): (&str, &str)) -> bool {
+    text.split_once(opening).is_some_and(|(_, rest)| rest.contains(closing))
 }
 
 /// How many different bytes there are.
@@ -193,7 +210,10 @@ mod tests {
             "********",
             "...",
             "/run/secrets/x",
-            "ENC[AES256_GCM,data:x",
+            "ENC[AES256_GCM,data:x,iv:y,tag:z,type:str]",
+            "$my_password",
+            "$DB_PASSWORD_2",
+            "@@password@@",
             "EXAMPLE",
             "prefix-${X}",
             "correct horse battery staple",
@@ -206,7 +226,21 @@ mod tests {
 
     #[test]
     fn what_somebody_chose_is_one() {
-        for text in ["Zk3vQ9pLm2", "my-test-cluster-9f3a8bc2d1", "kartoffelsalat", "b4ckup!9x", "AKfj38fkJfk3902"] {
+        for text in [
+            "$ecretZk3vQ9pLm2",
+            "$Zk3vQ9",
+            "Zk3{{vQ9pLm2",
+            "Zk3vQ9pLm2xENC[AES256_GCM,zz",
+            "ENC[AES256_GCM,Zk3vQ9pLm2]",
+            "@@Zk3vQ9pLm2",
+            "<Zk3vQ9pLm2>",
+            "Zk3vQ9$(pLm2",
+            "Zk3vQ9pLm2",
+            "my-test-cluster-9f3a8bc2d1",
+            "kartoffelsalat",
+            "b4ckup!9x",
+            "AKfj38fkJfk3902",
+        ] {
             assert!(!is_placeholder(text.as_bytes()), "{text:?}");
         }
         assert!(!is_placeholder(&[0xff, 0xfe, 1, 2, 3, 4]));

@@ -1,5 +1,6 @@
 //! Keys, tokens and passwords in a text, known by their form.
 
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use regex::bytes::{Captures, Regex};
@@ -27,10 +28,21 @@ struct Pattern {
 type Judge = fn(&Captures<'_>, &[u8]) -> Verdict;
 
 /// The last group of each is the secret.
-const PATTERNS: [(Kind, &str, Judge); 14] = [
+const PATTERNS: [(Kind, &str, Judge); 16] = [
     (Kind::AgeIdentity, r"(?i-u)\b(AGE-SECRET-KEY-1[0-9A-Z]{58})(?:[^0-9A-Z]|$)", age_identity),
     (Kind::AgeIdentity, r"(?-u)\b(AGE-SECRET-KEY-PQ-1[0-9A-Z]{58,512})", random),
     (Kind::StoreKey, r"(?-u)unsealer-store-key-1:([A-Za-z0-9+/]{43}=)", random),
+    // The same in base64, wherever in a group of three bytes they begin.
+    (
+        Kind::AgeIdentity,
+        r"(?-u)((?:QUdFLVNFQ1JFVC1LRVktM|FHRS1TRUNSRVQtS0VZLT|BR0UtU0VDUkVULUtFWS0x)[A-Za-z0-9+/\r\n]{56,})",
+        random,
+    ),
+    (
+        Kind::StoreKey,
+        r"(?-u)((?:dW5zZWFsZXItc3RvcmUta2V5LTE6|Vuc2VhbGVyLXN0b3JlLWtleS0xO|1bnNlYWxlci1zdG9yZS1rZXktMT)[A-Za-z0-9+/\r\n]{56,})",
+        random,
+    ),
     (Kind::UnsealKey, r"(?-u)Unseal Key [0-9]{1,2}: ([A-Za-z0-9+/]{43}[A-Za-z0-9+/=]|[0-9a-f]{64,66})", random),
     (
         Kind::UnsealKey,
@@ -78,6 +90,33 @@ static COMPILED: LazyLock<Vec<Pattern>> = LazyLock::new(|| {
         .filter_map(|(kind, text, judge)| Some(Pattern { kind, regex: Regex::new(text).ok()?, judge }));
     compiled.collect()
 });
+
+/// A text in UTF-16, as other systems write it, in UTF-8; any other as it is. What is no text in UTF-16 stays what it is.
+pub fn utf8(bytes: &[u8]) -> Cow<'_, [u8]> {
+    let (big, body) = match bytes {
+        [0xff, 0xfe, body @ ..] => (false, body),
+        [0xfe, 0xff, body @ ..] => (true, body),
+        [0, _, ..] if has_zeros(bytes, 0) => (true, bytes),
+        [_, 0, ..] if has_zeros(bytes, 1) => (false, bytes),
+        _ => return Cow::Borrowed(bytes),
+    };
+    let units =
+        body.as_chunks().0.iter().map(|pair| if big { u16::from_be_bytes(*pair) } else { u16::from_le_bytes(*pair) });
+    Cow::Owned(
+        char::decode_utf16(units)
+            .map(|one| one.unwrap_or(char::REPLACEMENT_CHARACTER))
+            .collect::<String>()
+            .into_bytes(),
+    )
+}
+
+/// Whether nearly every second byte at the beginning is zero, from `offset` on, and the others are not.
+fn has_zeros(bytes: &[u8], offset: usize) -> bool {
+    let head = bytes.get(..bytes.len().min(512)).unwrap_or_default();
+    let zeros = |from: usize| head.iter().skip(from).step_by(2).filter(|byte| **byte == 0).count();
+    let half = head.len() / 2;
+    half >= 8 && zeros(offset) * 10 >= half * 9 && zeros(1 - offset) * 10 <= half
+}
 
 /// What stands in a text, in the order of the lines.
 pub fn hits(text: &[u8]) -> Vec<Hit> {

@@ -102,6 +102,39 @@ pub enum Fault {
     Limit,
 }
 
+/// The line, from 1, of the first whole number in a JSON text that no signed integer of 64 bits holds. Read as a number it would be rounded to
+/// what a float holds, as sops does without a word.
+pub fn large_integer(json: &[u8]) -> Option<usize> {
+    let (mut at, mut line) = (0, 1);
+    while let Some(byte) = json.get(at) {
+        match byte {
+            b'\n' => line += 1,
+            b'"' => {
+                let rest = json.get(at + 1..)?;
+                let mut skipped = 0;
+                while let Some(inner) = rest.get(skipped).filter(|inner| **inner != b'"') {
+                    line += usize::from(*inner == b'\n');
+                    skipped += if *inner == b'\\' { 2 } else { 1 };
+                }
+                at += skipped + 1;
+            }
+            b'-' | b'0'..=b'9' => {
+                let is_part = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b'+' | b'-' | b'.' | b'e' | b'E');
+                let number = json.get(at..).unwrap_or_default();
+                let number = number.get(..number.iter().position(|byte| !is_part(byte)).unwrap_or(number.len()))?;
+                let text = std::str::from_utf8(number).unwrap_or_default();
+                if !text.contains(['.', 'e', 'E']) && text.len() > 1 && text.parse::<i64>().is_err() {
+                    return Some(line);
+                }
+                at += number.len().saturating_sub(1);
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    None
+}
+
 /// Why something cannot be written in a format.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{problem}{}", place(name.as_deref()))]

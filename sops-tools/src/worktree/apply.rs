@@ -125,6 +125,7 @@ fn finish(ground: Ground<'_>, journal: &Journal) -> Result<(), ApplyError> {
     let Ground { disk, root, state } = ground;
     disk.sync_folder(state).map_err(ApplyError::Unfinished)?;
     for entry in &journal.files {
+        let _alone = alone(ground, entry).map_err(ApplyError::Unfinished)?;
         if seen(ground, entry).map_err(ApplyError::Unfinished)? != Seen::Old {
             return Err(ApplyError::Conflicts(vec![entry.path.clone()]));
         }
@@ -189,6 +190,7 @@ pub fn settle(ground: Ground<'_>, unfinished: Unfinished, undo: bool, keep: &[Pa
         let contents = disk.read(&state.join(CONTENTS), CONTENTS_LIMIT)?.unwrap_or_default();
         let mut replaced = Vec::new();
         for entry in &journal.files {
+            let _alone = alone(ground, entry)?;
             if decide(direction, seen(ground, entry)?) != Decision::Replace {
                 continue;
             }
@@ -254,6 +256,12 @@ fn sync_folders(ground: Ground<'_>, journal: &Journal) -> Result<(), FileError> 
         ground.disk.sync_folder(&ground.root.join(folder))
     });
     synced.into_iter().collect()
+}
+
+/// No other run puts something in the place of the file between the look at it and its replacement.
+fn alone(ground: Ground<'_>, entry: &Entry) -> Result<Option<std::fs::File>, FileError> {
+    let path = ground.root.join(&entry.path);
+    ground.disk.alone_in(path.parent().unwrap_or(ground.root))
 }
 
 fn seen(ground: Ground<'_>, entry: &Entry) -> Result<Seen, FileError> {

@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 
-use crate::files::{FileError, FileErrorKind, OWNER_ONLY, read_limited};
+use crate::files::{self, FileError, FileErrorKind, OWNER_ONLY, read_limited};
 
 /// What applying a change does to files. Every method is one step: a crash falls between two of them, or into one.
 pub trait Disk: Sync {
@@ -33,6 +33,12 @@ pub trait Disk: Sync {
     /// # Errors
     /// What the system said.
     fn remove(&self, path: &Path) -> Result<(), FileError>;
+
+    /// Keeps other runs of this program from replacing files of a folder, as long as what is returned lives.
+    ///
+    /// # Errors
+    /// Another run has it for too long.
+    fn alone_in(&self, folder: &Path) -> Result<Option<File>, FileError>;
 
     /// Makes the names in a folder last.
     ///
@@ -81,6 +87,10 @@ impl Disk for Real {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(FileError::of("remove", path, &error)),
             _ => Ok(()),
         }
+    }
+
+    fn alone_in(&self, folder: &Path) -> Result<Option<File>, FileError> {
+        files::alone_in(folder)
     }
 
     fn sync_folder(&self, folder: &Path) -> Result<(), FileError> {

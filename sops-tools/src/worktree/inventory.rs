@@ -50,12 +50,17 @@ pub enum Skipped {
     OtherRepository,
     /// A run was cut off there that took this folder for a tree of its own.
     OtherRun,
+    /// Git tracks it, and it is not in the work tree: deleted, or left out of a sparse checkout.
+    NotCheckedOut,
 }
 
 impl fmt::Display for Skipped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::OtherRepository => "another repository; give the command there as well",
+            Self::NotCheckedOut => {
+                "Git tracks it, and it is not in the work tree (deleted, or a sparse checkout): it stays as it is"
+            }
             Self::OtherRun => "a run was cut off in this folder; give the command there first",
         })
     }
@@ -94,6 +99,8 @@ pub fn walk(root: &Path, paths: &[PathBuf], tracked: &[PathBuf], current: &Path)
             continue;
         }
         descend(&named, root, current, &mut walked, &mut found)?;
+        let gone = tracked.iter().filter(|file| file.starts_with(&named) && is_gone(file));
+        walked.skipped.extend(in_short(gone.collect(), current));
         let also = tracked.iter().filter(|file| file.starts_with(&named) && !found.contains(*file));
         found.extend(also.filter(|file| is_file(file, root)).cloned().collect::<Vec<_>>());
     }
@@ -124,6 +131,22 @@ fn at(root: &Path, path: PathBuf, current: &Path) -> Option<FileAt> {
 fn printable(path: &Path) -> String {
     let escaped = |one: char| if one.is_control() { one.escape_default().collect() } else { one.to_string() };
     path.display().to_string().chars().map(escaped).collect()
+}
+
+fn is_gone(file: &Path) -> bool {
+    file.symlink_metadata().is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+}
+
+/// Each by itself where there are a few; a sparse checkout leaves out thousands.
+fn in_short(gone: Vec<&PathBuf>, current: &Path) -> Vec<(String, Skipped)> {
+    const FEW: usize = 5;
+    let shown = |path: &PathBuf| printable(path.strip_prefix(current).unwrap_or(path));
+    match gone.as_slice() {
+        [first, rest @ ..] if rest.len() >= FEW => {
+            vec![(format!("{} and {} other files", shown(first), rest.len()), Skipped::NotCheckedOut)]
+        }
+        few => few.iter().map(|path| (shown(path), Skipped::NotCheckedOut)).collect(),
+    }
 }
 
 /// A regular file, no link on the way to it from the root.
@@ -257,8 +280,8 @@ mod tests {
             names(&walked),
             [".gitignore", "a/.hidden", "b.yaml", "build/kept.yaml", "c\\u{1b}[2J", "outside/x"]
         );
-        assert_eq!(walked.skipped.len(), 1);
-        assert_eq!(walked.skipped[0].0, "sub");
+        let skipped: Vec<_> = walked.skipped.iter().map(|(place, why)| (place.as_str(), *why)).collect();
+        assert_eq!(skipped, [("sub", Skipped::OtherRepository), ("gone", Skipped::NotCheckedOut)]);
         let walked = walk(&root, &["a".into(), "b.yaml".into(), "a/ignored".into()], &tracked, &root).unwrap();
         assert_eq!(names(&walked), ["a/.hidden", "a/ignored", "b.yaml"], "what is named is looked at");
         assert!(matches!(walk(&root, &["a/link".into()], &[], &root), Err(WalkError::Link(_))));

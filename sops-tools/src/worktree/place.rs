@@ -46,6 +46,9 @@ pub enum LockError {
     /// Another run works on it.
     #[error("another run works on {}", .0.display())]
     Held(PathBuf),
+    /// What stands in the place of the journal's folder belongs to somebody else, or others may write to it.
+    #[error("{}: it does not belong to this user alone", .0.display())]
+    NotOurs(PathBuf),
     /// The lock cannot be made.
     #[error(transparent)]
     File(#[from] FileError),
@@ -96,8 +99,10 @@ impl Tree {
         if let Some((root, git)) = whole.ancestors().find_map(|folder| Some((folder.to_owned(), git_folder(folder)?))) {
             return Ok(Self { root, git: Some(git) });
         }
-        let marked = |name: &str| whole.ancestors().find(|folder| folder.join(name).exists()).map(Path::to_owned);
-        let root = marked(DOT_FOLDER).or_else(|| marked(".sops.yaml")).unwrap_or(whole);
+        let marked = |is: &dyn Fn(&Path) -> bool| whole.ancestors().find(|folder| is(folder)).map(Path::to_owned);
+        // In a folder that others may write to anybody could leave a journal.
+        let begun = marked(&|folder| is_ours(&folder.join(DOT_FOLDER)));
+        let root = begun.or_else(|| marked(&|folder| folder.join(".sops.yaml").exists())).unwrap_or(whole);
         Ok(Self { root, git: None })
     }
 
@@ -117,6 +122,9 @@ impl Tree {
         let folder = self.state();
         for _ in 0..TRIES {
             create_directory(&folder, 0o700)?;
+            if !is_ours(&folder) {
+                return Err(LockError::NotOurs(folder));
+            }
             let path = folder.join(LOCK);
             let failed = |error: io::Error| FileError::of("lock", &path, &error);
             let opened = OpenOptions::new().write(true).create(true).truncate(false).mode(OWNER_ONLY).open(&path);
@@ -156,6 +164,12 @@ impl Drop for Lock {
     }
 }
 
+/// Whether a folder of the journal is one that nobody else could have written to: what stands in a journal is followed.
+fn is_ours(folder: &Path) -> bool {
+    let user = rustix::process::geteuid().as_raw();
+    folder.symlink_metadata().is_ok_and(|meta| meta.is_dir() && meta.uid() == user && meta.mode() & 0o022 == 0)
+}
+
 /// The folder of Git of the work tree whose root is `folder`: `.git` itself, or where it points.
 fn git_folder(folder: &Path) -> Option<PathBuf> {
     let git = folder.join(".git");
@@ -166,7 +180,7 @@ fn git_folder(folder: &Path) -> Option<PathBuf> {
     let text = read_limited(&git, POINTER_LIMIT).ok()?;
     let text = String::from_utf8(text).ok()?;
     let pointed = folder.join(text.strip_prefix("gitdir:")?.trim());
-    pointed.canonicalize().ok().filter(|pointed| pointed.is_dir())
+    pointed.canonicalize().ok().filter(|pointed| pointed.join("HEAD").symlink_metadata().is_ok())
 }
 
 #[cfg(test)]
@@ -207,6 +221,26 @@ mod tests {
         drop(lock);
         assert!(!tree.state().exists());
         drop(tree.lock().unwrap());
+    }
+
+    #[test]
+    fn a_journal_that_somebody_else_could_have_left_is_not_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().canonicalize().unwrap();
+        put(&root.join("shared/alice/.sops.yaml"), "");
+        let state = root.join("shared").join(DOT_FOLDER);
+        create_directory(&state, 0o700).unwrap();
+        let tree = || Tree::of(&[root.join("shared/alice")]).unwrap().root;
+        assert_eq!(tree(), root.join("shared"), "our own, of a run that was cut off");
+        std::fs::set_permissions(&state, std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
+        assert_eq!(tree(), root.join("shared/alice"), "others may write to it");
+        std::fs::remove_dir(&state).unwrap();
+        std::os::unix::fs::symlink(root.join("shared/alice"), &state).unwrap();
+        assert_eq!(tree(), root.join("shared/alice"), "a link");
+        let own = root.join("shared/alice").join(DOT_FOLDER);
+        create_directory(&own, 0o700).unwrap();
+        std::fs::set_permissions(&own, std::os::unix::fs::PermissionsExt::from_mode(0o770)).unwrap();
+        assert!(matches!(Tree::of(&[root.join("shared/alice")]).unwrap().lock(), Err(LockError::NotOurs(_))));
     }
 
     #[test]

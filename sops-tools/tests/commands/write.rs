@@ -192,3 +192,22 @@ fn in_a_file_of_several_documents_the_one_meant_has_to_be_named() {
     assert_eq!(bed.plain("x.yaml").lines().next_back(), Some("two: c"));
     assert_eq!(bed.run(&["set", "x.yaml", "[\"one\"]", "\"d\""]).status, 0);
 }
+
+#[test]
+fn set_writes_nothing_that_means_something_else_to_others() {
+    let bed = Bed::with_rule();
+    bed.sealed("x.yaml", PLAIN);
+    let before = bed.get("x.yaml");
+    assert_eq!(bed.refused(&["set", "x.yaml", "[\"<<\"]", "\"merge\""]), with(7, "value"));
+    assert_eq!(bed.refused(&["set", "x.yaml", "[\"q\"]", "{\"<<\":{\"z\":1}}"]), with(7, "value"));
+    for large in ["12345678901234567890", "{\"a\": [1, -12345678901234567890]}"] {
+        assert_eq!(bed.refused(&["set", "x.yaml", "[\"q\"]", large]), with(7, "value"), "{large}");
+    }
+    assert_eq!(bed.get("x.yaml"), before);
+    for fine in ["9223372036854775807", "1e300", "12345678901234567890.5", "\"12345678901234567890\""] {
+        let seen = bed.run_with(&["set", "x.yaml", "[\"q\"]", fine], "", &[]);
+        assert_eq!(seen.status, 0, "{fine}: {}", seen.stderr);
+    }
+    bed.put("n.json", "{\"text\": \"12345678901234567890 \\\" 1\",\n \"n\": 12345678901234567890}\n");
+    assert_eq!(bed.refused(&["encrypt", "n.json"]).0, 23);
+}

@@ -349,3 +349,18 @@ fn a_run_that_is_killed_at_any_time_leaves_every_file_readable_and_the_next_one_
         bed.files().into_keys().filter(|path| path.to_string_lossy().contains(".sops-tools-")).collect();
     assert!(leftovers.is_empty(), "{leftovers:?}");
 }
+
+#[test]
+fn a_tracked_file_that_is_not_there_is_told() {
+    let bed = Bed::with_git();
+    let me = bed.person("me");
+    bed.rule(&[&me]);
+    every_format(&bed);
+    bed.git(&["add", "."]);
+    std::fs::remove_file(bed.path("secrets/a.yaml")).unwrap();
+    let seen = bed.run(Some(&me), &["verify", "--output", "json"]);
+    let told = seen.json()["notLookedAt"].to_string();
+    assert!(told.contains("secrets/a.yaml") && told.contains("sparse checkout"), "{told}");
+    let seen = bed.run(Some(&me), &["rotate", "."]);
+    assert!(seen.stderr.contains("not in the work tree"), "{}", seen.stderr);
+}

@@ -73,6 +73,13 @@ fn lock(tree: &Tree) -> Result<crate::worktree::place::Lock, Failure> {
     tree.lock().map_err(|error| match error {
         LockError::Held(_) => Failure::new(ExitStatus::Unavailable, "rotation-not-made", error.to_string())
             .hint("wait until it has ended, then give the same command again"),
+        LockError::NotOurs(_) => Failure::new(
+            ExitStatus::Refused,
+            "rotation-not-made",
+            "somebody else could have left an unfinished change there",
+        )
+        .cause(error)
+        .hint("look whose it is; remove that folder if nobody's change is under way"),
         LockError::File(_) => {
             Failure::new(ExitStatus::Unavailable, "rotation-not-made", "the tree cannot be locked; nothing was changed")
                 .cause(error)

@@ -6,7 +6,7 @@ use super::rules::Configs;
 use super::{Finding, Level, Order, Report, across, contents};
 use crate::bootstrap::catalogue::BootstrapSecret;
 use crate::bootstrap::look::{Seen, Several, Unread, opens};
-use crate::bootstrap::manifest::{DECRYPT, Head, SecretManifest};
+use crate::bootstrap::manifest::{DECRYPT, Head, RECONCILE, SecretManifest};
 use crate::custody::Identities;
 use crate::sops::data_key::Keyring;
 use crate::sops::file::{FileError, OpenFile, SopsFile};
@@ -200,6 +200,11 @@ fn places(shown: &str, file: &SopsFile) -> Vec<Finding> {
             seen,
             "remove the annotation with sops-tools edit",
         ));
+    }
+    if heads.iter().any(|head| head.disables(RECONCILE)) {
+        let seen = format!("the annotation {RECONCILE}: disabled keeps Flux from applying it");
+        let next = "remove the annotation with sops-tools edit";
+        findings.push(Finding::new(shown, Level::Drift, "reconcile-disabled", seen, next));
     }
     findings
 }

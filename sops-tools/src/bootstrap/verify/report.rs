@@ -48,6 +48,18 @@ impl Report {
         self.files.iter().flat_map(|file| &file.findings).chain(&self.among)
     }
 
+    /// Files that hold one of the secrets, as they are shown.
+    pub fn files_of_secrets(&self) -> Vec<String> {
+        self.files.iter().filter(|file| !file.secrets.is_empty()).map(|file| file.path.clone()).collect()
+    }
+
+    /// Adds what somebody else found about a file.
+    pub fn add(&mut self, file: &str, finding: Finding) {
+        if let Some(known) = self.files.iter_mut().find(|known| known.path == file) {
+            known.findings.push(finding);
+        }
+    }
+
     /// For people: a line for each sound file, and one for each finding.
     pub fn to_text(&self) -> String {
         let mut text = String::new();

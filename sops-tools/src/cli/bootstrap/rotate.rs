@@ -1,5 +1,6 @@
 //! `bootstrap rotate`.
 
+use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -13,11 +14,12 @@ use crate::bootstrap::look::Several;
 use crate::bootstrap::rotate::phase::Phase;
 use crate::bootstrap::rotate::{Action, Order, RotatePlan, Rotated, finish_earlier};
 use crate::commands::site::Site;
-use crate::commands::survey::{Survey, current, named_config, tree_of};
-use crate::report::Failure;
+use crate::commands::survey::{GIT_DEADLINE, Survey, current, git, named_config, tree_of};
+use crate::report::{ExitStatus, Failure};
 use crate::sops::data_key::Keyring;
 use crate::terminal::{self, Output};
 use crate::worktree::inventory::{Skipped, Walked};
+use crate::worktree::place::Tree;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -28,6 +30,9 @@ Examples:
 
 How far a change came is told by the files, so each command can be given again. All files change or none does, also through a crash.
 After 3 the old identity opens nothing new; what it has seen it has seen: the values that have to be changed now are listed.";
+
+/// Longest listing of one file.
+const LISTING: usize = 64 << 10;
 
 /// What `bootstrap rotate` is told.
 #[derive(Debug, Args)]
@@ -77,8 +82,51 @@ impl Rotate {
         if self.dry_run {
             return terminal::conclude(form, &planned_text(&plan), planned_json(&plan), None);
         }
+        if plan.action == Action::Remove && matches!(plan.phase, Phase::Added { .. }) {
+            committed(&plan, &order.tree, site)?;
+        }
         let rotated = plan.apply(&order, site.clock, site.entropy)?;
         terminal::conclude(form, &done_text(&rotated, &finished), done_json(&rotated, &finished), None)
+    }
+}
+
+/// Flux can have the new identity only from a commit: what is not in one yet it does not have.
+fn committed(plan: &RotatePlan, tree: &Tree, site: &Site<'_>) -> Result<(), Failure> {
+    if tree.git.is_none() {
+        return Ok(());
+    }
+    let Some(name) =
+        plan.home.canonicalize().ok().and_then(|path| Some(path.strip_prefix(&tree.root).ok()?.to_owned()))
+    else {
+        return Ok(());
+    };
+    let git = git(tree, site, None, GIT_DEADLINE);
+    let listed = |words: &[&str]| {
+        let words: Vec<&OsStr> = words.iter().map(OsStr::new).chain([OsStr::new("--"), name.as_os_str()]).collect();
+        git.output(&words, LISTING)
+    };
+    let changed = listed(&["diff-index", "-z", "--name-only", "HEAD"]).and_then(|changed| {
+        let untracked = listed(&["ls-files", "-z", "--others"])?;
+        Ok(!changed.is_empty() || !untracked.is_empty())
+    });
+    match changed {
+        Ok(false) => Ok(()),
+        Ok(true) => Err(Failure::new(
+            ExitStatus::Refused,
+            "rotation-too-early",
+            format!(
+                "{} is not committed as it is: Flux cannot have the new identity yet; nothing was removed",
+                name.display()
+            ),
+        )
+        .hint("commit and push it, wait until Flux has applied it, then give this command again")),
+        Err(error) => Err(Failure::new(
+            ExitStatus::Unavailable,
+            "rotation-not-made",
+            "Git could not be asked whether the new identity is committed; nothing was removed",
+        )
+        .cause(error)
+        .hint("make git work in this folder, then give this command again")),
     }
 }
 

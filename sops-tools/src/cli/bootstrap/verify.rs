@@ -1,5 +1,6 @@
 //! `bootstrap verify`.
 
+use std::ffi::OsStr;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -7,11 +8,12 @@ use clap::Args;
 use super::{Who, places, secret};
 use crate::bootstrap::catalogue::BootstrapSecret;
 use crate::bootstrap::keygen::KeyRole;
-use crate::bootstrap::verify::{Order, verify};
+use crate::bootstrap::verify::{Finding, Level, Order, verify};
 use crate::commands::site::Site;
-use crate::commands::survey::named_config;
+use crate::commands::survey::{GIT_DEADLINE, git, named_config};
 use crate::report::Failure;
 use crate::terminal::{self, Output};
+use crate::worktree::place::Tree;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -24,6 +26,9 @@ MAC, recipients against .sops.yaml, names, keys, contents, and who can open what
 
 Exit status: 0 sound · 2 usage · 3 not as the rules want it · 4 something is not there · 5 not looked at · 6 damaged, forged or in clear.
 docs/bootstrap-secrets.md lists every finding.";
+
+/// Longest listing of one file.
+const LISTING: usize = 64 << 10;
 
 /// What `bootstrap verify` is told.
 #[derive(Debug, Args)]
@@ -53,7 +58,12 @@ impl Verify {
             current: site.current.clone(),
             now: site.clock.now(),
         };
-        let report = verify(&order)?;
+        let mut report = verify(&order)?;
+        for file in report.files_of_secrets() {
+            if let Some(finding) = outside_of_git(&file, site) {
+                report.add(&file, finding);
+            }
+        }
         let mut judgement = report.judgement();
         if report.findings().any(|finding| finding.class == "closed") {
             // Where identities were looked for is the same for all files.
@@ -63,4 +73,26 @@ impl Verify {
         }
         terminal::conclude(form, &report.to_text(), report.to_json(), judgement)
     }
+}
+
+/// What Git would not bring along. Where Git cannot be asked nothing is told: a folder need not be in one.
+fn outside_of_git(file: &str, site: &Site<'_>) -> Option<Finding> {
+    let path = site.current.join(file);
+    let tree = Tree::of(std::slice::from_ref(&path)).ok()?;
+    tree.git.as_ref()?;
+    let git = git(&tree, site, None, GIT_DEADLINE);
+    let name = path.canonicalize().ok()?.strip_prefix(&tree.root).ok()?.to_owned();
+    let listed = |more: &[&str]| {
+        let words = ["ls-files", "-z", "--others", "--exclude-standard"].iter().chain(more).map(OsStr::new);
+        let words: Vec<&OsStr> = words.chain([OsStr::new("--"), name.as_os_str()]).collect();
+        git.output(&words, LISTING).is_ok_and(|out| !out.is_empty())
+    };
+    if listed(&["--ignored"]) {
+        let seen = "Git ignores it: no commit will hold it, and a clone will not have it";
+        let next = "take it out of the ignore file (git check-ignore -v names it), then commit it";
+        return Some(Finding::new(file, Level::Drift, "ignored", seen, next));
+    }
+    listed(&[]).then(|| {
+        Finding::new(file, Level::Note, "not-committed", "Git does not track it yet", "git add it, and commit")
+    })
 }

@@ -99,6 +99,8 @@ pub(super) fn repository(
 
 /// Every secret of a content, as it lies in one place.
 fn sightings(place: &Where, path: &Path, bytes: &[u8], configs: &Configs, tree: &Tree) -> Vec<Sighting> {
+    let text = text::utf8(bytes);
+    let bytes = text.as_ref();
     let shown = path.display().to_string();
     let sighting = |hit: &Hit| Sighting {
         kind: hit.kind,

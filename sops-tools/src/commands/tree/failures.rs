@@ -34,6 +34,15 @@ pub(super) fn lock_failure(error: &LockError) -> Failure {
     match error {
         LockError::Held(_) => Failure::new(ExitStatus::Unavailable, "tree-locked", error.to_string())
             .hint("wait until it has ended, then give the command again"),
+        LockError::NotOurs(_) => Failure::new(
+            ExitStatus::Refused,
+            "tree-not-ours",
+            "an unfinished change could have been left there by somebody else, so nothing was changed",
+        )
+        .cause(error)
+        .hint(
+            "look whose it is; remove that folder if nobody's change is under way, and keep it writable for you alone",
+        ),
         LockError::File(_) => Failure::new(
             ExitStatus::Unavailable,
             "tree-not-written",

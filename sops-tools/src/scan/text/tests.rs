@@ -115,3 +115,38 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn keys_in_base64_and_texts_in_utf_16_are_found() {
+    use base64::Engine as _;
+    let (identities, _) = crate::custody::Identities::generate_with_recipient();
+    let file = identities.to_file_text(crate::clock::Clock::now(&crate::clock::System));
+    let key = String::from_utf8(file.to_vec()).unwrap().lines().last().unwrap().to_owned();
+    for lead in ["", "x", "xy"] {
+        let encoded = base64::prelude::BASE64_STANDARD.encode(format!("{lead}{key}\n"));
+        let found = hits(format!("a: b\nkey: {encoded}\n").as_bytes());
+        assert_eq!(
+            found.iter().map(|hit| (hit.kind, hit.line)).collect::<Vec<_>>(),
+            [(Kind::AgeIdentity, 2)],
+            "{lead:?}"
+        );
+    }
+    let wide = |bytes: fn(u16) -> [u8; 2], mark: bool| -> Vec<u8> {
+        let text = format!("# a key\r\n{key}\r\n");
+        mark.then_some(0xfeff).into_iter().chain(text.encode_utf16()).flat_map(bytes).collect()
+    };
+    for (name, text) in [
+        ("little end", wide(u16::to_le_bytes, true)),
+        ("big end", wide(u16::to_be_bytes, true)),
+        ("without a mark", wide(u16::to_le_bytes, false)),
+    ] {
+        let found = hits(&utf8(&text));
+        assert_eq!(
+            found.iter().map(|hit| (hit.kind, hit.line)).collect::<Vec<_>>(),
+            [(Kind::AgeIdentity, 2)],
+            "{name}"
+        );
+    }
+    assert!(matches!(utf8(b"plain text that stays"), std::borrow::Cow::Borrowed(_)));
+    assert!(matches!(utf8(&[0; 600]), std::borrow::Cow::Borrowed(_)), "zeros alone are no text");
+}

@@ -113,6 +113,10 @@ impl Memory {
 }
 
 impl Disk for Memory {
+    fn alone_in(&self, _: &Path) -> Result<Option<std::fs::File>, FileError> {
+        Ok(None)
+    }
+
     fn read(&self, path: &Path, limit: usize) -> Result<Option<Vec<u8>>, FileError> {
         let inner = self.0.lock().unwrap();
         if inner.left == Some(0) {
@@ -294,6 +298,10 @@ fn what_somebody_else_changed_after_a_crash_is_kept_and_stops_the_next_run() {
 struct Meddled<'a>(&'a Memory, PathBuf);
 
 impl Disk for Meddled<'_> {
+    fn alone_in(&self, folder: &Path) -> Result<Option<std::fs::File>, FileError> {
+        self.0.alone_in(folder)
+    }
+
     fn read(&self, path: &Path, limit: usize) -> Result<Option<Vec<u8>>, FileError> {
         self.0.read(path, limit)
     }

@@ -97,7 +97,7 @@ impl Emitter {
 
     /// A key and its value; the key's column has been reached.
     pub(super) fn entry(&mut self, key: &str, node: &Node, column: usize, depth: usize) -> Result<(), Unwritable> {
-        let key = spell::key(key);
+        let key = spell::key(key, !matches!(node, Node::Leaf(_)));
         if key.len() > LONGEST_KEY {
             return Err(Unwritable::new("a key longer than YAML reads in front of its colon"));
         }

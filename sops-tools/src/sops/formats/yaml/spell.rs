@@ -101,9 +101,9 @@ fn binary(bytes: &[u8]) -> Text {
     Zeroizing::new([b"!!binary \"", digits.as_bytes(), b"\""].concat())
 }
 
-/// A key, always on one line.
-pub(super) fn key(key: &str) -> String {
-    if key == "<<" || (is_plain(key) && key.len() < 120) {
+/// A key, always on one line. `merges` says whether what stands under it can be merged, as YAML does with what is under `<<`.
+pub(super) fn key(key: &str, merges: bool) -> String {
+    if (key == "<<" && merges) || (is_plain(key) && key.len() < 120) {
         return key.to_owned();
     }
     String::from_utf8(quoted(key).to_vec()).unwrap_or_default()
