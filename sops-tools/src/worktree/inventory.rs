@@ -100,7 +100,7 @@ pub fn walk(root: &Path, paths: &[PathBuf], tracked: &[PathBuf], current: &Path)
         }
         descend(&named, root, current, &mut walked, &mut found)?;
         let gone = tracked.iter().filter(|file| file.starts_with(&named) && is_gone(file));
-        walked.skipped.extend(in_short(gone.collect(), current));
+        walked.skipped.extend(in_short(&gone.collect::<Vec<_>>(), current));
         let also = tracked.iter().filter(|file| file.starts_with(&named) && !found.contains(*file));
         found.extend(also.filter(|file| is_file(file, root)).cloned().collect::<Vec<_>>());
     }
@@ -138,10 +138,10 @@ fn is_gone(file: &Path) -> bool {
 }
 
 /// Each by itself where there are a few; a sparse checkout leaves out thousands.
-fn in_short(gone: Vec<&PathBuf>, current: &Path) -> Vec<(String, Skipped)> {
+fn in_short(gone: &[&PathBuf], current: &Path) -> Vec<(String, Skipped)> {
     const FEW: usize = 5;
     let shown = |path: &PathBuf| printable(path.strip_prefix(current).unwrap_or(path));
-    match gone.as_slice() {
+    match gone {
         [first, rest @ ..] if rest.len() >= FEW => {
             vec![(format!("{} and {} other files", shown(first), rest.len()), Skipped::NotCheckedOut)]
         }

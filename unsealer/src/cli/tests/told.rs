@@ -84,7 +84,11 @@ fn every_flag_that_a_text_of_the_programs_names_exists() {
 }
 
 /// Flags of age, git and kubectl, and the verbs that sops once took as flags and that are still understood.
-const OF_OTHERS: [&str; 24] = [
+const OF_OTHERS: [&str; 28] = [
+    "exclude-standard",
+    "ignored",
+    "name-only",
+    "others",
     "decrypt",
     "encrypt",
     "rotate",
